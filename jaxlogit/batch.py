@@ -1,0 +1,130 @@
+"""Many models: the only room that knows there is more than one.
+
+A task is a function of one model. `run` makes it many: it cuts the models into blocks whose
+row arrays stay in cache, pads the last block so that each size compiles once, feeds the
+blocks to the device from one thread per core (XLA's own threading hardly helps arrays this
+small), and gathers NumPy results. Memory is that of a block, whatever the number of models.
+"""
+
+import functools
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import jax
+import numpy as np
+
+BLOCK_ELEMENTS = 1 << 17  # numbers in one row array of a block: three of them fill a 2 MiB cache
+ACCELERATOR_ELEMENTS = 1 << 27
+LARGEST_BLOCK = 4096
+SMALL_BLOCKS = (1, 16, 256)  # few sizes, so that few shapes are compiled
+
+
+def n_threads() -> int:
+    """Cores this process may use: its CPU affinity, or JAXLOGIT_NUM_THREADS if that is set."""
+    asked = os.environ.get("JAXLOGIT_NUM_THREADS", "")
+    if asked.isdigit() and int(asked) > 0:
+        return int(asked)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def block_size(n_models: int, row_elements: int) -> int:
+    """Models per block, where one model's row arrays hold `row_elements` numbers."""
+    on_cpu = jax.default_backend() == "cpu"
+    budget = BLOCK_ELEMENTS if on_cpu else ACCELERATOR_ELEMENTS
+    largest = 1 << max(0, (budget // max(1, row_elements)).bit_length() - 1)
+    if on_cpu:
+        largest = min(largest, LARGEST_BLOCK)
+    for size in SMALL_BLOCKS:
+        if n_models <= size < largest:
+            return size
+    return largest
+
+
+@functools.cache
+def _compiled(task: Callable, options: tuple) -> Callable:
+    """`task` over a leading axis of `lanes`, with `shared` common to all, jit-compiled."""
+
+    def many(lanes, shared):
+        return jax.vmap(lambda lane: task(lane, shared, **dict(options)))(lanes)
+
+    return jax.jit(many)
+
+
+def run(
+    task: Callable,
+    n_models: int,
+    lanes: Any,
+    shared: Any,
+    *,
+    row_elements: int,
+    index: np.ndarray | None = None,
+    **options,
+) -> Any:
+    """Apply `task(lane, shared, **options)` to every model, or to those in `index`.
+
+    Parameters
+    ----------
+    task : callable
+        A module-level function of one model, pure JAX.
+    n_models : int
+        Length of the leading axis of every array in `lanes`.
+    lanes : pytree of NumPy arrays
+        What differs between models.
+    shared : pytree of arrays
+        What they have in common.
+    row_elements : int
+        Numbers in one row array of one model: it sets the block size.
+    index : (k,) int array, optional
+        Run only these models, in this order.
+
+    Returns
+    -------
+    pytree of NumPy arrays
+        The task's results with the models as leading axis.
+    """
+    count = n_models if index is None else len(index)
+    size = block_size(count, row_elements)
+    call = _compiled(task, tuple(sorted(options.items())))
+    starts = range(0, max(count, 1), size)
+    out: list = []
+
+    def one_block(start: int) -> None:
+        with jax.enable_x64(True):
+            stop = min(start + size, count)
+            result = call(_slice(lanes, index, start, stop, size), shared)
+            leaves, structure = jax.tree.flatten(result)
+            if not out:
+                out.append(structure)
+                out.append([np.empty((count, *leaf.shape[1:]), leaf.dtype) for leaf in leaves])
+            for whole, leaf in zip(out[1], leaves, strict=True):
+                whole[start:stop] = np.asarray(leaf)[: stop - start]
+
+    with jax.enable_x64(True):
+        shared = jax.device_put(shared)
+    one_block(starts[0])  # alone, so that the shape is compiled once
+    workers = n_threads() if jax.default_backend() == "cpu" else 1
+    if len(starts) > 1:
+        if workers == 1:
+            for start in starts[1:]:
+                one_block(start)
+        else:
+            with ThreadPoolExecutor(min(workers, len(starts) - 1)) as pool:
+                list(pool.map(one_block, starts[1:]))
+    return jax.tree.unflatten(out[0], out[1])
+
+
+def _slice(lanes, index, start: int, stop: int, size: int):
+    """Models start..stop of every array, padded to `size` by repeating the last one."""
+
+    def cut(array):
+        piece = array[start:stop] if index is None else array[index[start:stop]]
+        if stop - start < size:
+            padding = np.broadcast_to(piece[-1:], (size - (stop - start), *piece.shape[1:]))
+            piece = np.concatenate([piece, padding])
+        return piece
+
+    return jax.tree.map(cut, lanes)

@@ -1,0 +1,172 @@
+"""The command line: `jaxlogit study run|status|summary|replay`, `jaxlogit datasets`.
+
+Nothing heavy is imported until a command needs it, so that help and errors of usage are
+immediate.
+"""
+
+import argparse
+import importlib.metadata
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from jaxlogit.study import StudyResult
+
+INTERRUPTED = 130
+"""128 + SIGINT, what shells report for a command stopped by Ctrl-C."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line and exit status 1, as all others here."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and where help is."""
+        self.exit(1, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Words after the program's name; those of the process by default.
+
+    Returns
+    -------
+    int
+        0; 1 after bad input, with one line on standard error; 130 when interrupted.
+    """
+    options = parser().parse_args(arguments)
+    try:
+        options.command(options)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("jaxlogit: interrupted; finished parts are kept", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except ModuleNotFoundError as error:
+        needs = f"{error.name} is not installed: pip install 'jaxlogit-inference[study]'"
+        print(f"jaxlogit: {needs}", file=sys.stderr)
+        return 1
+    except (ValueError, TypeError, OSError) as error:
+        # One line, whatever the message of a library below looks like.
+        print(f"jaxlogit: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands and their options."""
+    top = Parser(prog="jaxlogit", description="Logistic regressions with trustworthy inference.")
+    top.add_argument("--version", action="version", version=_version())
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    study = commands.add_parser("study", help="coverage studies")
+    _add_study(study.add_subparsers(required=True, metavar="COMMAND"))
+    listed = commands.add_parser("datasets", help="list the bundled data sets")
+    listed.set_defaults(command=_datasets)
+    return top
+
+
+def _add_study(commands: "argparse._SubParsersAction[Parser]") -> None:
+    run = commands.add_parser("run", help="run or resume a study and print its tables")
+    run.add_argument("study", metavar="FILE|NAME", help="a TOML file, or a bundled study: birthwt")
+    run.add_argument("--store", type=Path, metavar="DIR", help="results (default ./NAME-study)")
+    run.add_argument("--replicates", type=int, metavar="N", help="instead of the study's own")
+    run.add_argument("--no-progress", action="store_true", help="show no progress")
+    run.add_argument("--csv", type=Path, metavar="FILE", help="write every measure to a CSV file")
+    run.set_defaults(command=_run)
+    status = commands.add_parser("status", help="what a store holds and what it lacks")
+    summary = commands.add_parser("summary", help="print the tables of a store")
+    replay = commands.add_parser("replay", help="rebuild one data set and its fits")
+    for command in (status, summary, replay):
+        command.add_argument("store", type=Path, metavar="DIR", help="the folder of the results")
+    status.set_defaults(command=_status)
+    summary.add_argument("--differences", action="store_true", help="add paired differences")
+    form = summary.add_mutually_exclusive_group()
+    form.add_argument("--csv", type=Path, metavar="FILE", help="write every measure to a CSV file")
+    form.add_argument("--markdown", action="store_true", help="print Markdown tables")
+    summary.set_defaults(command=_summary)
+    replay.add_argument("--replicate", type=int, required=True, metavar="N", help="from 0")
+    replay.add_argument("--cell", default="main", metavar="C", help="its label (default main)")
+    replay.add_argument("--csv", type=Path, metavar="FILE", help="write the data to a CSV file")
+    replay.set_defaults(command=_replay)
+
+
+def _run(options: argparse.Namespace) -> None:
+    from jaxlogit.report import study_text
+    from jaxlogit.study import Study
+
+    study = Study.from_toml(options.study)
+    store = options.store or Path(f"{study.name}-study")
+    result = study.run(store, options.replicates, progress=not options.no_progress)
+    print(study_text(result), end="")
+    _write_csv(result, options.csv)
+
+
+def _status(options: argparse.Namespace) -> None:
+    from jaxlogit.report import status_text
+
+    print(status_text(_opened(options.store)), end="")
+
+
+def _summary(options: argparse.Namespace) -> None:
+    from jaxlogit.report import study_text
+
+    result = _opened(options.store)
+    text = study_text(result, differences=options.differences, markdown=options.markdown)
+    print(text, end="")
+    _write_csv(result, options.csv)
+
+
+def _replay(options: argparse.Namespace) -> None:
+    import pandas as pd
+
+    from jaxlogit.report import replay_text
+
+    replay = _opened(options.store).replay(options.cell, options.replicate)
+    print(replay_text(replay), end="")
+    if options.csv:
+        columns = dict(zip(replay.names, replay.X.T, strict=True))
+        for name in ("trials", "weights", "offset"):
+            if getattr(replay, name) is not None:
+                columns[f"({name})"] = getattr(replay, name)
+        pd.DataFrame({"(y)": replay.y, **columns}).to_csv(options.csv, index=False)
+        print(f"data written to {options.csv}", file=sys.stderr)
+
+
+def _datasets(options: argparse.Namespace) -> None:
+    from jaxlogit import datasets
+    from jaxlogit.report import table
+
+    rows = []
+    for name in datasets.names():
+        data = datasets.load(name)
+        rows.append([name, str(len(next(iter(data.columns.values())))), data.formula])
+    print(table(["name", "rows", "formula"], rows))
+
+
+def _opened(store: Path) -> "StudyResult":
+    from jaxlogit.study import StudyResult
+
+    result = StudyResult.from_store(store)
+    for path, reason in result.damaged:
+        print(f"{path}: {reason}; left out", file=sys.stderr)
+    return result
+
+
+def _write_csv(result: "StudyResult", path: Path | None) -> None:
+    if path is not None:
+        result.summary().to_csv(path, index=False)
+        print(f"every measure written to {path}", file=sys.stderr)
+
+
+def _version() -> str:
+    try:
+        return f"jaxlogit {importlib.metadata.version('jaxlogit-inference')}"
+    except importlib.metadata.PackageNotFoundError:
+        return "jaxlogit (not installed)"

@@ -1,0 +1,234 @@
+"""Checked expressions on the columns of a table: arithmetic, indicators, categories and bases.
+
+What a formula may contain is what this module can compute. It walks syntax trees that `formula`
+has checked and applies NumPy functions to arrays; no text is ever evaluated.
+"""
+
+import ast
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+from formulaic.materializers.types import FactorValues
+from formulaic.transforms import basis_spline, poly
+
+Column = np.ndarray | pd.Categorical
+"""Numbers as a float64 array (n,), text as categories (n,)."""
+
+ARITHMETIC: dict[type, Callable] = {
+    ast.Add: np.add,
+    ast.Sub: np.subtract,
+    ast.Mult: np.multiply,
+    ast.Div: np.divide,
+    ast.Pow: np.power,
+    ast.USub: np.negative,
+    ast.UAdd: np.positive,
+}
+COMPARISON: dict[type, Callable] = {
+    ast.Eq: np.equal,
+    ast.NotEq: np.not_equal,
+    ast.Lt: np.less,
+    ast.LtE: np.less_equal,
+    ast.Gt: np.greater,
+    ast.GtE: np.greater_equal,
+}
+# On indicators, which are 0 or 1, the smaller of two is "and", the larger "or".
+LOGIC: dict[type, Callable] = {
+    ast.BitAnd: np.minimum,
+    ast.BitOr: np.maximum,
+    ast.Invert: lambda indicator: 1.0 - indicator,
+}
+FUNCTIONS: dict[str, Callable] = {
+    "I": lambda x: x,
+    "abs": np.abs,
+    "center": lambda x: x - np.mean(x),
+    "exp": np.exp,
+    "log": np.log,
+    "log10": np.log10,
+    "log1p": np.log1p,
+    "log2": np.log2,
+    "scale": lambda x: (x - np.mean(x)) / np.sqrt(np.sum((x - np.mean(x)) ** 2) / (x.size - 1)),
+    "sqrt": np.sqrt,
+}
+BASES: dict[str, tuple[Callable, tuple[str, ...]]] = {
+    "poly": (poly, ("degree", "raw")),
+    "bs": (basis_spline, ("df", "knots", "degree")),
+}
+"""Functions that give several columns, and the names of their arguments after the first."""
+
+
+def nearest(name: object, known: Iterable[object]) -> str:
+    """Return the end of an error message: the nearest known name, or the first known names.
+
+    Examples
+    --------
+    >>> nearest("aeg", ["age", "lwt"])
+    "; did you mean 'age'?"
+    """
+    names = [str(k) for k in known]
+    close = difflib.get_close_matches(str(name), names, n=1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; there are {', '.join(names[:20])}{', …' if len(names) > 20 else ''}"
+
+
+def read(series: pd.Series) -> Column:
+    """Convert a complete column of a table.
+
+    Parameters
+    ----------
+    series
+        Numbers, booleans (as 0 and 1), text or categories (n,), nothing missing. Categories
+        keep their order, text is sorted, and levels that do not occur are left out.
+
+    Raises
+    ------
+    ValueError
+        For anything else: dates, lists, text mixed with numbers.
+    """
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        used = series.cat.remove_unused_categories()
+        labels = [_label(level) for level in used.cat.categories]
+        return pd.Categorical.from_codes(used.cat.codes.to_numpy(), labels)
+    if pd.api.types.is_bool_dtype(series.dtype) or pd.api.types.is_numeric_dtype(series.dtype):
+        if not pd.api.types.is_complex_dtype(series.dtype):
+            return series.to_numpy(dtype=np.float64)
+    elif pd.api.types.is_object_dtype(series.dtype) or pd.api.types.is_string_dtype(series.dtype):
+        values = series.tolist()
+        if all(isinstance(v, str) for v in values):
+            return pd.Categorical(np.array(values, dtype=object), sorted(set(values)))
+        if not any(isinstance(v, str) for v in values):
+            try:
+                return np.array([float(v) for v in values])
+            except (TypeError, ValueError):
+                pass
+    raise ValueError(
+        f"column {series.name!r} must hold numbers, booleans or text, found {series.dtype} values "
+        f"such as {series.iloc[0]!r}"
+    )
+
+
+def _label(level: object) -> str:
+    """Name a level; 2.0 is called 2, since a missing value elsewhere turns integers into floats."""
+    return f"{level:.0f}" if isinstance(level, float) and level.is_integer() else str(level)
+
+
+def evaluate(node: ast.expr, values: Mapping[str, Column]) -> np.ndarray:
+    """Compute a checked expression.
+
+    Parameters
+    ----------
+    node
+        An expression that `formula.parse` has checked.
+    values
+        The columns by name.
+
+    Returns
+    -------
+    float64 array (n,), without axis if no column is in the expression; comparisons give 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If arithmetic meets a text column, or text is compared with a number or an unknown level.
+    """
+    match node:
+        case ast.Constant(value=int() | float()):
+            return np.asarray(node.value, dtype=np.float64)
+        case ast.Name():
+            value = values[node.id]
+            if isinstance(value, pd.Categorical):
+                raise ValueError(f"column {node.id!r} is text, where numbers are needed")
+            return value
+        case ast.BinOp():
+            operation = (ARITHMETIC | LOGIC)[type(node.op)]
+            return operation(evaluate(node.left, values), evaluate(node.right, values))
+        case ast.UnaryOp():
+            return (ARITHMETIC | LOGIC)[type(node.op)](evaluate(node.operand, values))
+        case ast.Compare():
+            return _compare(node, values)
+        case ast.Call(func=ast.Name(id=name)):
+            return FUNCTIONS[name](evaluate(node.args[0], values))
+    raise AssertionError(f"unchecked expression {ast.dump(node)}")
+
+
+def _compare(node: ast.Compare, values: Mapping[str, Column]) -> np.ndarray:
+    def side(part: ast.expr) -> Column | str:
+        match part:
+            case ast.Constant(value=str() as text):
+                return text
+            case ast.Name():
+                return values[part.id]
+        return evaluate(part, values)
+
+    left, right = side(node.left), side(node.comparators[0])
+    text = [isinstance(s, str | pd.Categorical) for s in (left, right)]
+    if any(text):
+        if not all(text) or not isinstance(node.ops[0], ast.Eq | ast.NotEq):
+            raise ValueError(f"{ast.unparse(node)!r} must compare text with text, by == or !=")
+        for one, other in ((left, right), (right, left)):
+            if isinstance(one, pd.Categorical) and isinstance(other, str):
+                _index(other, one)
+        left, right = (np.asarray(s, dtype=object) for s in (left, right))
+    return np.asarray(COMPARISON[type(node.ops[0])](left, right), dtype=np.float64)
+
+
+def _index(level: str, of: pd.Categorical) -> int:
+    levels = [str(label) for label in of.categories]
+    if level not in levels:
+        raise ValueError(f"no level {level!r}{nearest(level, levels)}")
+    return levels.index(level)
+
+
+def factor(node: ast.expr, values: Mapping[str, Column]) -> Column | FactorValues:
+    """Compute one checked factor of a term.
+
+    Returns
+    -------
+    Numbers (n,), categories (n,) whose first level is the base, or the columns of a basis.
+
+    Raises
+    ------
+    ValueError
+        As `evaluate`; for a single level, an unknown base level, or a basis that cannot be made.
+    """
+    match node:
+        case ast.Name():
+            value = values[node.id]
+            return _several(value) if isinstance(value, pd.Categorical) else value
+        case ast.Call(func=ast.Name(id="C"), args=[of, *reference]):
+            value = values[of.id] if isinstance(of, ast.Name) else evaluate(of, values)
+            if not isinstance(value, pd.Categorical):
+                numbers, codes = np.unique(value, return_inverse=True)
+                value = pd.Categorical.from_codes(codes, [_label(v) for v in numbers.tolist()])
+            return _several(_rebase(value, reference))
+        case ast.Call(func=ast.Name(id=name), args=[of, *rest]) if name in BASES:
+            basis, arguments = BASES[name]
+            given = {str(k.arg): ast.literal_eval(k.value) for k in node.keywords}
+            given |= dict(zip(arguments, map(ast.literal_eval, rest), strict=False))
+            made = basis(evaluate(of, values), **given)
+            if isinstance(made, np.ndarray):
+                made = FactorValues(
+                    {i + 1: column for i, column in enumerate(made.T)},
+                    kind="numerical",
+                    format="{name}[{field}]",
+                    encoded=False,
+                )
+            return made
+    return evaluate(node, values)
+
+
+def _rebase(value: pd.Categorical, reference: list[ast.expr]) -> pd.Categorical:
+    match reference:
+        case [ast.Call(args=[base])]:
+            levels = [str(label) for label in value.categories]
+            first = levels[_index(_label(ast.literal_eval(base)), value)]
+            return value.reorder_categories([first, *(k for k in levels if k != first)])
+    return value
+
+
+def _several(value: pd.Categorical) -> pd.Categorical:
+    if len(value.categories) < 2:
+        raise ValueError(f"has the single level {str(value.categories[0])!r}; it needs two or more")
+    return value

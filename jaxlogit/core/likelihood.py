@@ -1,0 +1,153 @@
+"""The logistic log-likelihood of one model: value, score and information.
+
+With case weights a, trials m and successes y, everything depends on the rows through
+the success total s = a·y and the case total k = a·m:
+
+    eta = Xβ + o,   l(β) = s'eta − Σ k·log(1 + exp(eta)),
+    U(β) = X's − X'(k·mu),   I(β) = X' diag(k·mu(1 − mu)) X.
+
+X's and s'o are computed once; the rows are then needed only through k·log(1 + exp(eta)).
+The canonical link makes observed and expected information the same.
+Source: McCullagh and Nelder (1989), Generalized Linear Models, sections 2.5 and 4.4.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxlogit.core import linalg
+
+PRODUCT_ROWS = 500  # a product of 500 factors in (1, 2] stays below 2**500: no overflow
+
+
+class Rows(NamedTuple):
+    """One model's rows and its response, as the likelihood needs them."""
+
+    design: jax.Array
+    """(n, p) design matrix."""
+    score_total: jax.Array
+    """(p,) X's, the sufficient statistic."""
+    products: jax.Array | None = None
+    """(p(p+1)/2, n) column products, made once where X is shared; None: formed each time."""
+    total: jax.Array | None = None
+    """(n,) case totals k; None where all are 1."""
+    offset: jax.Array | None = None
+    """(n,) known part of the linear predictor; None where all are 0."""
+    offset_total: jax.Array | None = None
+    """() s'o, the constant that the offset adds to the log-likelihood; None with `offset`."""
+    free: jax.Array | None = None
+    """Packed matrix added to the information: holds a search still along directions that the
+    rows say nothing about (a separated model's overlapping part); None elsewhere."""
+
+
+class Evaluation(NamedTuple):
+    """Log-likelihood, score and (packed) information at one β."""
+
+    loglik: jax.Array
+    score: jax.Array
+    information: jax.Array
+
+
+@jax.custom_jvp
+def log_partition(eta):
+    """log(1 + exp(eta)) for each row, without overflow: the row term of the likelihood."""
+    return jnp.maximum(eta, 0.0) + jnp.log1p(jnp.exp(-jnp.abs(eta)))
+
+
+@log_partition.defjvp
+def _log_partition_jvp(primals, tangents):
+    """One smooth rule instead of the derivatives of max and abs, which break at eta = 0."""
+    (eta,), (tangent,) = primals, tangents
+    return log_partition(eta), tangent * jax.lax.logistic(eta)
+
+
+def row_derivatives(eta):
+    """First and second derivative of `log_partition` by autodiff: mu and mu(1 − mu)."""
+    ones = jnp.ones_like(eta)
+
+    def first(at):
+        return jax.jvp(log_partition, (at,), (ones,))[1]
+
+    return jax.jvp(first, (eta,), (ones,))
+
+
+def row_third_derivative(eta):
+    """Third derivative of `log_partition` by autodiff: mu(1 − mu)(1 − 2mu)."""
+    return jax.jvp(lambda at: row_derivatives(at)[1], (eta,), (jnp.ones_like(eta),))[1]
+
+
+def log_partition_sum(eta):
+    """Σ log(1 + exp(eta)), with one logarithm for each block of rows.
+
+    log(1 + exp(eta)) = max(eta, 0) + log(1 + exp(−|eta|)), and the logarithms of factors
+    in (1, 2] add up to the logarithm of their product.
+    """
+    factors = 1.0 + jnp.exp(-jnp.abs(eta))
+    blocks = [
+        jnp.log(jnp.prod(factors[start : start + PRODUCT_ROWS]))
+        for start in range(0, eta.shape[0], PRODUCT_ROWS)
+    ]
+    return jnp.sum(jnp.maximum(eta, 0.0)) + sum(blocks)
+
+
+def linear_predictor(rows: Rows, coef):
+    """eta = Xβ + o, (n,)."""
+    eta = rows.design @ coef
+    return eta if rows.offset is None else eta + rows.offset
+
+
+def loglik(rows: Rows, coef):
+    """The log-likelihood at β, without the binomial coefficients."""
+    return _loglik(rows, coef, linear_predictor(rows, coef))
+
+
+def _loglik(rows: Rows, coef, eta):
+    linear = rows.score_total @ coef
+    if rows.offset_total is not None:
+        linear = linear + rows.offset_total
+    if rows.total is None:
+        return linear - log_partition_sum(eta)
+    return linear - rows.total @ log_partition(eta)
+
+
+def evaluate(rows: Rows, coef) -> Evaluation:
+    """Log-likelihood, score and (packed) information at β."""
+    eta = linear_predictor(rows, coef)
+    mu, curvature = row_derivatives(eta)
+    if rows.total is not None:
+        mu, curvature = rows.total * mu, rows.total * curvature
+    score = rows.score_total - mu @ rows.design
+    information = weigh(rows, curvature)
+    if rows.free is not None:
+        information = information + rows.free
+    return Evaluation(_loglik(rows, coef, eta), score, information)
+
+
+def weigh(rows: Rows, weights):
+    """X' diag(weights) X, packed where p is small."""
+    if rows.products is not None:
+        return rows.products @ weights
+    return linalg.pack(rows.design.T @ (weights[:, None] * rows.design))
+
+
+def information_derivative(rows: Rows, coef, vector):
+    """Gradient with respect to β of v'I(β)v for a fixed v, (p,)."""
+    third = row_third_derivative(linear_predictor(rows, coef))
+    if rows.total is not None:
+        third = rows.total * third
+    return (third * (rows.design @ vector) ** 2) @ rows.design
+
+
+def row_reach(rows: Rows):
+    """The longest row of X among rows that count: ‖x‖·‖v‖ bounds |x'v| for all of them."""
+    squares = jnp.sum(rows.design**2, axis=1)
+    if rows.total is not None:
+        squares = jnp.where(rows.total > 0, squares, 0.0)
+    return jnp.sqrt(jnp.max(squares))
+
+
+def case_count(rows: Rows):
+    """Σ k, the number of cases behind the likelihood."""
+    n = rows.design.shape[0]
+    return jnp.asarray(n, rows.design.dtype) if rows.total is None else jnp.sum(rows.total)

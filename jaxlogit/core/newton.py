@@ -1,0 +1,197 @@
+"""Newton's method for one model, free or under linear constraints, with a certificate.
+
+The certificate. The logistic log-likelihood l is concave and its curvature changes slowly:
+along β + tv, |d/dt log v'I(β + tv)v| ≤ max_i |x_i'v| (each row's mu(1 − mu) changes at most
+e-fold while its eta moves by 1). Write δ = ‖step‖_I for the Newton decrement at β and
+R = max_i ‖x_i‖ in the norm of I⁻¹, so that |x_i'v| ≤ R for every v of I-length 1. On a ray
+from β the derivative of −l is at least −δ + (1 − e^{−Rt})/R, which turns positive at a
+finite t whenever Rδ < 1. Hence **Rδ < 1 proves that a finite maximum exists** (no
+separation), within −log(1 − Rδ)/R standard errors of β, and one more full step leaves an
+error of about Rδ²/2 standard errors. Under separation Rδ stays at or above 1, although δ
+itself, and with it every gain in l, falls e-fold per step and passes any tolerance.
+Compare Bach (2010), Electronic Journal of Statistics 4:384–414, section 2
+(doi:10.1214/09-EJS521). R is bounded by the longest row times sqrt(trace I⁻¹).
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxlogit.core import linalg
+from jaxlogit.core.likelihood import Evaluation
+from jaxlogit.core.status import Status
+
+ERROR_LIMIT = 1e-11  # standard errors left after the last step: below every promise made
+PROOF_LIMIT = 0.1  # largest Rδ taken as proof of a maximum; in exact arithmetic 1 would do
+FLAT = 1e-13  # squared decrement under which l cannot rise by a visible amount
+LONGEST_MOVE = 40.0  # of any linear predictor in one safeguarded step
+MAX_HALVINGS = 40
+RUNNING = -1
+
+
+class Scale(NamedTuple):
+    """How far a step in coefficients can move a row, and how exact a score can be."""
+
+    reach: jax.Array
+    """() longest row of X among rows that count."""
+    score_error: jax.Array
+    """() bound on the rounding error of the score's length."""
+
+
+class Search(NamedTuple):
+    """Where a search stands. Everything has p entries at most: `vmap` selects each one."""
+
+    coef: jax.Array
+    origin: jax.Array
+    origin_loglik: jax.Array
+    step: jax.Array
+    decrement: jax.Array
+    proof: jax.Array
+    n_halvings: jax.Array
+    status: jax.Array
+    n_steps: jax.Array
+
+
+def start_search(coef) -> Search:
+    """A search that begins at β."""
+    dtype = coef.dtype
+    return Search(
+        coef=coef,
+        origin=coef,
+        origin_loglik=jnp.asarray(-jnp.inf, dtype),
+        step=jnp.zeros_like(coef),
+        decrement=jnp.asarray(jnp.inf, dtype),
+        proof=jnp.asarray(jnp.inf, dtype),
+        n_halvings=jnp.int32(0),
+        status=jnp.int32(RUNNING),
+        n_steps=jnp.int32(0),
+    )
+
+
+def curvature_reach(factor: linalg.Factor, scale: Scale):
+    """R, and R times the rounding error of a decrement."""
+    size = jnp.sqrt(linalg.trace_inverse(factor))
+    reach = scale.reach * size
+    return reach, reach * size * scale.score_error
+
+
+def newton_step(factor: linalg.Factor, score, constraint=None, gap=None):
+    """The Newton step and its squared decrement.
+
+    With a constraint C (q, p) and gap b − Cβ (q,), the step ends on Cβ = b:
+    H⁻¹U − H⁻¹C'ν with (C H⁻¹C')ν = C H⁻¹U − gap; the decrement is then U'step, which for
+    a feasible β is the nuisance decrement.
+    """
+    half = linalg.half_solve(factor, score)
+    if constraint is None:
+        return linalg.back_solve(factor, half), linalg.dot(half, half)
+    q = constraint.shape[0]
+    halves = [linalg.half_solve(factor, constraint[i]) for i in range(q)]
+    inner = jnp.stack([jnp.stack([linalg.dot(a, b) for b in halves]) for a in halves])
+    excess = jnp.stack([linalg.dot(a, half) for a in halves]) - gap
+    multiplier = linalg.solve(linalg.cholesky(linalg.pack(inner), q), excess)
+    free = half
+    for i, column in enumerate(halves):
+        free = _axpy(-multiplier[i], column, free)
+    step = linalg.back_solve(factor, free)
+    return step, linalg.dot(free, free)
+
+
+def _axpy(scalar, a, b):
+    if isinstance(a, list):
+        return [scalar * x + y for x, y in zip(a, b, strict=True)]
+    return scalar * a + b
+
+
+def newton(
+    evaluate: Callable[[jax.Array], Evaluation],
+    search: Search,
+    scale: Scale,
+    max_steps,
+    *,
+    constraint=None,
+    null=None,
+    halving: bool,
+) -> Search:
+    """Maximise a log-likelihood from `search.coef`, which must satisfy the constraint.
+
+    Parameters
+    ----------
+    evaluate : callable
+        β (p,) to log-likelihood, score and packed information.
+    max_steps : int
+        Largest number of evaluations.
+    constraint, null : (q, p) and (q,) arrays, optional
+        Maximise under C β = b.
+    halving : bool
+        Go back half the way whenever the log-likelihood fell. Without it the
+        log-likelihood is not computed and every step is taken whole: safe all the same,
+        since only the certificate ends a search as converged.
+
+    Returns
+    -------
+    Search
+        Status CONVERGED with its proof; `RUNNING` where neither a maximum was certified nor
+        the search failed (with a flat log-likelihood: separation, `step` its direction).
+    """
+    p = search.coef.shape[0]
+
+    def unfinished(state: Search):
+        return (state.status == RUNNING) & (state.n_steps < max_steps) & ~is_flat(state)
+
+    def advance(state: Search) -> Search:
+        at = evaluate(state.coef)
+        factor = linalg.cholesky(at.information, p)
+        gap = None if constraint is None else null - constraint @ state.coef
+        step, squared = newton_step(factor, at.score, constraint, gap)
+        reach, noise = curvature_reach(factor, scale)
+        proof = reach * jnp.sqrt(squared) + noise
+        usable = jnp.isfinite(squared) & (factor.smallest_pivot > 0)
+        converged = usable & (proof < PROOF_LIMIT) & (reach * squared < ERROR_LIMIT)
+        status = jnp.where(converged, jnp.int32(Status.CONVERGED), jnp.int32(RUNNING))
+        if halving:  # a nearly singular information can throw a search out of the numbers' range
+            longest = scale.reach * jnp.linalg.norm(step)
+            step = step * jnp.minimum(1.0, LONGEST_MOVE / longest)
+        moved = Search(
+            coef=state.coef + step,
+            origin=state.coef,
+            origin_loglik=at.loglik if halving else state.origin_loglik,
+            step=step,
+            decrement=squared,
+            proof=proof,
+            n_halvings=jnp.int32(0),
+            status=status,
+            n_steps=state.n_steps + 1,
+        )
+        if not halving:
+            failed = jnp.int32(Status.STEP_HALVING_FAILED)
+            return moved._replace(status=jnp.where(usable, status, failed))
+        # Rounding makes equal log-likelihoods differ; a step that goes wrong loses far more.
+        slack = 1e-10 * (1.0 + jnp.abs(state.origin_loglik))
+        fell = ~(at.loglik >= state.origin_loglik - jnp.where(jnp.isfinite(slack), slack, 0.0))
+        return _select(fell | ~usable, _go_back(state), moved)
+
+    return jax.lax.while_loop(unfinished, advance, search)
+
+
+def is_flat(state: Search):
+    """No visible gain left, and no proof of a maximum: the mark of separation."""
+    unproved = state.status == RUNNING
+    return unproved & (state.decrement < FLAT) & (state.proof > PROOF_LIMIT)
+
+
+def _go_back(state: Search) -> Search:
+    given_up = state.n_halvings >= MAX_HALVINGS
+    status = jnp.where(given_up, jnp.int32(Status.STEP_HALVING_FAILED), state.status)
+    return state._replace(
+        coef=0.5 * (state.origin + state.coef),
+        n_halvings=state.n_halvings + 1,
+        n_steps=state.n_steps + 1,
+        status=status,
+    )
+
+
+def _select(condition, if_true: Search, if_false: Search) -> Search:
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), if_true, if_false)

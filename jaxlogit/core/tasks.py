@@ -1,0 +1,252 @@
+"""Whole tasks for one model: fit it, find its interval ends, test it.
+
+Each task has a quick form, right for almost every model, and a careful one for the models
+that the quick form hands back unproved. All of them take `Arrays`, and give coefficients in
+working coordinates unless a name says `user`.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxlogit.core import bounds, linalg, separation, tests
+from jaxlogit.core.bounds import Bound, Target
+from jaxlogit.core.likelihood import evaluate, information_derivative, linear_predictor, loglik
+from jaxlogit.core.newton import is_flat, newton, start_search
+from jaxlogit.core.status import Status
+from jaxlogit.core.working import Arrays, Problem, problem
+
+PIVOT_LIMIT = 1e-12  # squared share of a column that must be new, under a model's own weights
+FAR_STEPS = 20  # of the local search from a point that is not the maximum
+UNDECIDED = -2  # status of a model that goes on to the next stage
+
+
+class Fitted(NamedTuple):
+    """A maximum, or the last point of a search that found none."""
+
+    coef: jax.Array
+    user_coef: jax.Array
+    loglik: jax.Array
+    status: jax.Array
+    n_steps: jax.Array
+    score_total: jax.Array
+    offset_total: jax.Array | None
+    direction: jax.Array
+    nullity: jax.Array
+
+
+def quick_fit(arrays: Arrays, max_steps) -> Fitted:
+    """Undamped Newton from 0; UNDECIDED without a certificate."""
+    model = problem(arrays)
+    start, n_first = first_step(model)
+    search = start_search(start)._replace(n_steps=n_first)
+    end = newton(
+        partial(evaluate, model.rows), search, model.scale, max_steps + n_first, halving=False
+    )
+    done = end.status == Status.CONVERGED
+    status = jnp.where(done, end.status, jnp.int32(UNDECIDED))
+    return _fitted(model, end.coef, status, end.n_steps, jnp.zeros_like(start), jnp.int32(0))
+
+
+def first_step(model: Problem):
+    """The first Newton step from 0, free where all rows are alike: there I(0) = n/4·identity."""
+    rows = model.rows
+    if rows.total is not None or rows.offset is not None:
+        return jnp.zeros_like(rows.score_total), jnp.int32(0)
+    n = rows.design.shape[0]
+    return 4.0 / n * (rows.score_total - 0.5 * jnp.sum(rows.design, axis=0)), jnp.int32(1)
+
+
+def careful_fit(arrays: Arrays, max_steps) -> Fitted:
+    """Newton from 0 with halving, then the question of separation, rank and finiteness."""
+    model = problem(arrays)
+    rows = model.rows
+    p = rows.score_total.shape[0]
+    zero = jnp.zeros_like(rows.score_total)
+    at_zero = evaluate(rows, zero)
+    pivot = linalg.cholesky(at_zero.information, p).smallest_pivot
+    end = newton(
+        partial(evaluate, rows), start_search(zero), model.scale, max_steps, halving=True
+    )
+    total = rows.total if rows.total is not None else jnp.ones_like(rows.design[:, 0])
+    left = total * jax.lax.logistic(linear_predictor(rows, end.coef)) - model.successes
+    score = jnp.max(jnp.abs(evaluate(rows, end.coef).score)) + model.scale.score_error
+    verdict = separation.judge(rows.design, model.successes, total, end.step, left, score)
+    certain = is_flat(end) & verdict.separates & ~verdict.doubtful
+    kind = jnp.where(
+        verdict.complete, jnp.int32(Status.SEPARATED_COMPLETE), jnp.int32(Status.SEPARATED_QUASI)
+    )
+    status = jnp.where(certain, kind, jnp.int32(UNDECIDED))
+    status = jnp.where(end.status == Status.CONVERGED, end.status, status)
+    finite = jnp.isfinite(at_zero.loglik) & jnp.all(jnp.isfinite(at_zero.information))
+    finite = finite & jnp.all(jnp.isfinite(rows.score_total))
+    # A column without length was already set to zero; a dependent one leaves no pivot.
+    deficient = (pivot < PIVOT_LIMIT) | jnp.any(jnp.sum(jnp.abs(model.transform), axis=0) == 0)
+    status = jnp.where(deficient, jnp.int32(Status.RANK_DEFICIENT), status)
+    status = jnp.where(finite, status, jnp.int32(Status.NONFINITE_INPUT))
+    end_point = _fitted(model, end.coef, status, end.n_steps, end.step, verdict.nullity)
+    # Complete separation: every row is fitted perfectly in the limit.
+    supremum = jnp.where(status == Status.SEPARATED_COMPLETE, 0.0, end_point.loglik)
+    return end_point._replace(loglik=supremum)
+
+
+def overlapping_fit(arrays: Arrays, max_steps) -> Fitted:
+    """The overlapping part of a separated model: its maximum is the whole model's supremum."""
+    model = problem(arrays)
+    zero = jnp.zeros_like(model.rows.score_total)
+    end = newton(
+        partial(evaluate, model.rows), start_search(zero), model.scale, max_steps, halving=True
+    )
+    free = linalg.unpack(model.rows.free, len(zero))
+    nullity = jnp.round(jnp.trace(free) * 4.0 / model.rows.design.shape[0]).astype(jnp.int32)
+    return _fitted(model, end.coef, end.status, end.n_steps, arrays.direction, nullity)
+
+
+def left_alone(arrays: Arrays, contrasts):
+    """Which contrasts (q, p) are settled by the overlapping part alone, (q,) bool."""
+    model = problem(arrays)
+    working = contrasts @ model.transform
+    free = linalg.unpack(model.rows.free, working.shape[1]) * (4.0 / model.rows.design.shape[0])
+    share = jnp.linalg.norm(working @ free, axis=1) / jnp.linalg.norm(working, axis=1)
+    return share < separation.CLEAR_SLOPE
+
+
+def _fitted(model: Problem, coef, status, n_steps, direction, nullity) -> Fitted:
+    rows = model.rows
+    return Fitted(
+        coef,
+        model.transform @ coef,
+        loglik(rows, coef),
+        status,
+        n_steps,
+        rows.score_total,
+        rows.offset_total,
+        direction,
+        nullity,
+    )
+
+
+def covariance(arrays: Arrays, coef):
+    """T I(β)⁻¹ T', the covariance of the user's coefficients, (p, p)."""
+    model = problem(arrays)
+    p = coef.shape[0]
+    factor = linalg.cholesky(evaluate(model.rows, coef).information, p)
+    return model.transform @ linalg.inverse(factor, p) @ model.transform.T
+
+
+def std_error(arrays: Arrays, coef, contrasts):
+    """Standard errors sqrt(c'I⁻¹c) of contrasts (q, p) in the user's coordinates, (q,)."""
+    model = problem(arrays)
+    factor = linalg.cholesky(evaluate(model.rows, coef).information, coef.shape[0])
+    halves = (linalg.half_solve(factor, c) for c in contrasts @ model.transform)
+    return jnp.sqrt(jnp.stack([linalg.dot(half, half) for half in halves]))
+
+
+def to_working(arrays: Arrays, contrasts):
+    """Contrasts (q, p) of the user's coefficients as contrasts of the working ones."""
+    return contrasts @ problem(arrays).transform
+
+
+SIDES = (-1.0, 1.0)
+
+
+def quick_ends(arrays: Arrays, coef, peak, contrasts, cutoff, max_steps, *, method: str) -> Bound:
+    """Both interval ends of each contrast (q, p); fields (q, 2, …), lower end first.
+
+    `method` is "lr" or "score"; from the Wald end along the tangent of the profile path.
+    """
+    model = problem(arrays)
+    rows, scale = model.rows, model.scale
+    factor = linalg.cholesky(evaluate(rows, coef).information, coef.shape[0])
+    at = partial(evaluate, rows)
+
+    def one_end(contrast, side):
+        target = Target(contrast, side, cutoff)
+        start, multiplier = bounds.wald_start(factor, coef, target)
+        if method == "lr":
+            return bounds.lambda_step(at, start, peak, target, scale, max_steps)
+        derivative = partial(information_derivative, rows)
+        return bounds.score_step(at, derivative, start, multiplier, target, scale, max_steps)
+
+    over_sides = jax.vmap(one_end, in_axes=(None, 0))
+    sides = jnp.asarray(SIDES, coef.dtype)
+    return jax.vmap(over_sides, in_axes=(0, None))(contrasts @ model.transform, sides)
+
+
+def end_from_inside(arrays: Arrays, coef, peak, contrast, side, cutoff) -> Bound:
+    """One likelihood-ratio end of a model without a finite maximum, quickly."""
+    model = problem(arrays)
+    at = partial(evaluate, model.rows)
+    target = Target(contrast @ model.transform, side, cutoff)
+    start = bounds.point_inside(at, coef, peak, cutoff, model.scale)
+    return bounds.lambda_step(at, start, peak, target, model.scale, FAR_STEPS)
+
+
+def bracketed_end(
+    arrays: Arrays, coef, peak, contrast, side, cutoff, *, method: str, finite: bool
+) -> Bound:
+    """One interval end by bracketing, from the maximum, or from a point well inside."""
+    model = problem(arrays)
+    at = partial(evaluate, model.rows)
+    working = contrast @ model.transform
+    target = Target(working, side, cutoff)
+    if not finite:
+        coef = bounds.point_inside(at, coef, peak, cutoff, model.scale)
+    statistic = bounds.profile_statistic(
+        at, coef, peak, target, model.scale, method=method, warm=finite
+    )
+    p = coef.shape[0]
+    # A first step of half a Wald length at the null curvature: right in size for any model.
+    half = linalg.half_solve(linalg.cholesky(at(jnp.zeros_like(coef)).information, p), working)
+    width = jnp.sqrt(cutoff * linalg.dot(half, half))
+    return bounds.bracket(statistic, coef, target, 0.5 * width)
+
+
+class Tested(NamedTuple):
+    """Likelihood-ratio and score statistics of one hypothesis, and how they were reached."""
+
+    lr: jax.Array
+    score: jax.Array
+    coef: jax.Array
+    loglik: jax.Array
+    status: jax.Array
+
+
+def quick_tests(arrays: Arrays, coef, peak, constraints, nulls, max_steps) -> Tested:
+    """Restricted maxima of hypotheses C β = b, (h, q, p) and (h, q), from the tangent."""
+    model = problem(arrays)
+    at = partial(evaluate, model.rows)
+    factor = linalg.cholesky(at(coef).information, coef.shape[0])
+
+    def one_test(constraint, null):
+        start = tests.tangent_start(factor, coef, constraint, null)
+        return _tested(at, model, peak, start, constraint, null, max_steps, halving=False)
+
+    return jax.vmap(one_test)(constraints @ model.transform, nulls)
+
+
+def careful_test(arrays: Arrays, peak, constraint, null, max_steps) -> Tested:
+    """One restricted maximum, with halving, from the point of C β = b nearest to 0."""
+    model = problem(arrays)
+    working = constraint @ model.transform
+    start = tests.projected_start(working, null)
+    at = partial(evaluate, model.rows)
+    return _tested(at, model, peak, start, working, null, max_steps, halving=True)
+
+
+def _tested(at, model, peak, start, constraint, null, max_steps, *, halving) -> Tested:
+    p = start.shape[0]
+    if constraint.shape[0] == p:  # C fixes every coefficient: nothing is left to maximise
+        end_coef, status = start, jnp.int32(Status.CONVERGED)
+    else:
+        end = tests.restricted_maximum(
+            at, start, constraint, null, model.scale, max_steps, halving=halving
+        )
+        # Where the nuisance part is separated the supremum is reached in the limit.
+        good = (end.status == Status.CONVERGED) | (is_flat(end) & halving)
+        status = jnp.where(good, jnp.int32(Status.CONVERGED), jnp.int32(UNDECIDED))
+        end_coef = end.coef
+    lr, score = tests.lr_and_score(at, peak, end_coef)
+    return Tested(lr, score, end_coef, peak - 0.5 * lr, status)

@@ -1,0 +1,61 @@
+"""Wald, likelihood-ratio and score tests of C β = b for one model.
+
+With β̂ the maximum, β̃ the maximum under C β = b and q the rows of C:
+
+    Wald   (Cβ̂ − b)' {C I(β̂)⁻¹ C'}⁻¹ (Cβ̂ − b),
+    LR     2{l(β̂) − l(β̃)},
+    score  U(β̃)' I(β̃)⁻¹ U(β̃),
+
+each compared with chi-square on q degrees of freedom.
+Source: Cox and Hinkley (1974), Theoretical Statistics, section 9.3.
+"""
+
+import jax.numpy as jnp
+
+from jaxlogit.core import linalg
+from jaxlogit.core.newton import Scale, Search, newton, start_search
+
+
+def wald_statistic(factor: linalg.Factor, coef, constraint, null):
+    """The Wald statistic from the information's factor at β̂ (p,), C (q, p) and b (q,)."""
+    inner = constraint_covariance(factor, constraint)
+    gap = constraint @ coef - null
+    half = linalg.half_solve(linalg.cholesky(linalg.pack(inner), len(null)), gap)
+    return linalg.dot(half, half)
+
+
+def constraint_covariance(factor: linalg.Factor, constraint):
+    """C I⁻¹ C', (q, q)."""
+    halves = [linalg.half_solve(factor, constraint[i]) for i in range(constraint.shape[0])]
+    return jnp.stack([jnp.stack([linalg.dot(a, b) for b in halves]) for a in halves])
+
+
+def tangent_start(factor: linalg.Factor, coef, constraint, null):
+    """β̂ moved onto C β = b along the tangent of the profile path, (p,)."""
+    columns = jnp.stack([linalg.solve(factor, row) for row in constraint])
+    inner = linalg.pack(constraint @ columns.T)
+    gap = null - constraint @ coef
+    return coef + linalg.solve(linalg.cholesky(inner, len(null)), gap) @ columns
+
+
+def projected_start(constraint, null):
+    """The point of C β = b nearest to 0, (p,)."""
+    inner = linalg.pack(constraint @ constraint.T)
+    return linalg.solve(linalg.cholesky(inner, len(null)), null) @ constraint
+
+
+def restricted_maximum(
+    evaluate, start, constraint, null, scale: Scale, max_steps, *, halving: bool
+) -> Search:
+    """β̃: the maximum under C β = b from a start that satisfies it."""
+    search = start_search(start)
+    return newton(
+        evaluate, search, scale, max_steps, constraint=constraint, null=null, halving=halving
+    )
+
+
+def lr_and_score(evaluate, peak, restricted):
+    """The likelihood-ratio and the score statistic at β̃ (p,), given l(β̂)."""
+    at = evaluate(restricted)
+    half = linalg.half_solve(linalg.cholesky(at.information, len(restricted)), at.score)
+    return 2.0 * (peak - at.loglik), linalg.dot(half, half)

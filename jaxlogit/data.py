@@ -1,0 +1,290 @@
+"""The edge: coercion and every check of user input. Below this room nothing raises."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from jaxlogit.core.working import Arrays
+
+CHUNK = 1 << 23  # numbers checked at a time, so that checking never doubles the memory
+
+
+@dataclass(frozen=True)
+class Models:
+    """Checked data of one or many models; arrays are the user's own wherever possible."""
+
+    design: np.ndarray
+    """(n, p) shared, or (B, n, p)."""
+    y: np.ndarray
+    """(n,) or (B, n)."""
+    trials: np.ndarray | None
+    weights: np.ndarray | None
+    offset: np.ndarray | None
+    names: tuple[str, ...]
+    n_models: int
+    single: bool
+    """True when nothing had a model axis: results come without one."""
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of one model, n."""
+        return self.design.shape[-2]
+
+    @property
+    def n_terms(self) -> int:
+        """Columns of the design, p."""
+        return self.design.shape[-1]
+
+    def split(self) -> tuple[Arrays, Arrays]:
+        """Fields with a model axis, and fields that the models share."""
+        lanes, shared = {}, {}
+        for name in ("design", "y", "trials", "weights", "offset"):
+            array = getattr(self, name)
+            if array is None:
+                continue
+            has_axis = array.ndim == (3 if name == "design" else 2)
+            (lanes if has_axis else shared)[name] = array
+        if self.single:
+            lanes["y"] = shared.pop("y")[None]
+        return Arrays(**lanes), Arrays(**shared)
+
+    def take(self, index: Any, single: bool) -> "Models":
+        """The models of an index array or slice."""
+        cut = {}
+        for name in ("design", "y", "trials", "weights", "offset"):
+            array = getattr(self, name)
+            if array is not None and array.ndim == (3 if name == "design" else 2):
+                cut[name] = array[index][0] if single else array[index]
+        count = len(range(self.n_models)[index]) if isinstance(index, slice) else len(index)
+        if not single and not cut:  # one model taken as a slice of one
+            cut["y"] = self.y[None]
+        return replace(self, n_models=count, single=single, **cut)
+
+
+def collect(
+    X: Any,  # noqa: N803 - the design matrix is X everywhere in the field
+    y: Any,
+    trials: Any = None,
+    weights: Any = None,
+    offset: Any = None,
+    names: Sequence[str] | None = None,
+) -> Models:
+    """Check and coerce the arguments of `fit`.
+
+    Raises
+    ------
+    TypeError
+        An argument that is not numeric.
+    ValueError
+        Wrong shapes, nan or infinity, y outside [0, trials], negative weights or trials,
+        empty data; the message names argument, rule, value and place.
+    """
+    if names is None and hasattr(X, "columns"):
+        names = [str(column) for column in X.columns]
+    design = _numeric("X", X, (2, 3), keep=False)
+    n, p = design.shape[-2:]
+    if n == 0 or p == 0:
+        raise ValueError(f"X must have at least one row and one column: found shape {design.shape}")
+    response = _numeric("y", y, (1, 2), keep=True)
+    optional = {
+        name: None if value is None else _numeric(name, value, (0, 1, 2), keep=True)
+        for name, value in (("trials", trials), ("weights", weights), ("offset", offset))
+    }
+    optional = {
+        name: np.full(n, value) if value is not None and value.ndim == 0 else value
+        for name, value in optional.items()
+    }
+    rows = {"y": response, **{k: v for k, v in optional.items() if v is not None}}
+    for name, array in rows.items():
+        if array.shape[-1] != n:
+            raise ValueError(f"{name} must have one value for each of the {n} rows of X: "
+                             f"found shape {array.shape}")  # fmt: skip
+    n_models, single = _model_count(design, rows)
+    arrays = {"X": design, **rows}
+    if "weights" in arrays:
+        arrays = _clear_unused_rows(arrays, n_models)
+    for name, array in arrays.items():
+        _check_finite(name, array)
+    _check_ranges(arrays)
+    return Models(
+        design=arrays["X"],
+        y=arrays["y"],
+        trials=arrays.get("trials"),
+        weights=arrays.get("weights"),
+        offset=arrays.get("offset"),
+        names=_check_names(names, p),
+        n_models=n_models,
+        single=single,
+    )
+
+
+def _numeric(name: str, value: Any, dimensions: tuple[int, ...], *, keep: bool) -> np.ndarray:
+    """A numeric array; float64 unless `keep` and the type is already a small number type."""
+    array = np.asarray(value)
+    if array.dtype == object or array.dtype.kind in "USOmMV":
+        try:
+            array = array.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            bad = next((v for v in array.ravel() if not _is_number(v)), "mixed objects")
+            raise TypeError(f"{name} must be numeric: found {bad!r}") from error
+    if array.dtype.kind == "c":
+        raise TypeError(f"{name} must be real: found complex numbers")
+    if array.ndim not in dimensions:
+        allowed = " or ".join(str(d) for d in dimensions)
+        raise ValueError(f"{name} must have {allowed} dimensions: found shape {array.shape}")
+    if not keep or array.dtype.kind not in "bui" or array.dtype.itemsize > 4:
+        array = array.astype(np.float64, copy=False)
+    return array
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _model_count(design: np.ndarray, rows: dict[str, np.ndarray]) -> tuple[int, bool]:
+    counts = {"X": len(design)} if design.ndim == 3 else {}
+    counts |= {name: len(array) for name, array in rows.items() if array.ndim == 2}
+    if not counts:
+        return 1, True
+    first = next(iter(counts))
+    for name, count in counts.items():
+        if count == 0:
+            raise ValueError(f"{name} must hold at least one model: found shape "
+                             f"{(design if name == 'X' else rows[name]).shape}")  # fmt: skip
+        if count != counts[first]:
+            raise ValueError(f"{name} must have as many models as {first}: "
+                             f"found {count} and {counts[first]}")  # fmt: skip
+    return counts[first], False
+
+
+def _clear_unused_rows(arrays: dict[str, np.ndarray], n_models: int) -> dict[str, np.ndarray]:
+    """Zero whatever is not finite in rows of weight 0: such a row is not part of its model."""
+    weights = arrays["weights"]
+    unused = weights == 0
+    cleared = dict(arrays)
+    for name, array in arrays.items():
+        if name == "weights" or array.dtype.kind != "f" or np.all(np.isfinite(array)):
+            continue
+        if array.ndim == (3 if name == "X" else 2) and unused.ndim == 1:
+            mask = np.broadcast_to(unused, array.shape[:2])
+        elif array.ndim == (2 if name == "X" else 1) and unused.ndim == 2:
+            mask = np.all(unused, axis=0)
+        else:
+            mask = unused
+        cleared[name] = np.where(mask[..., None] if name == "X" else mask, 0.0, array)
+    return cleared
+
+
+def _chunks(array: np.ndarray):
+    step = max(1, CHUNK // max(1, array[0].size))
+    for start in range(0, len(array), step):
+        yield start, array[start : start + step]
+
+
+def _place(name: str, array: np.ndarray, position: tuple[int, ...]) -> str:
+    if name == "X":
+        words = ("model", "row", "column")[3 - array.ndim :]
+    else:
+        words = ("model", "row")[2 - array.ndim :]
+    return ", ".join(f"{word} {int(at)}" for word, at in zip(words, position, strict=True))
+
+
+def _refuse(name: str, rule: str, array: np.ndarray, start: int, bad: np.ndarray) -> None:
+    if not np.any(bad):
+        return
+    first = np.argwhere(bad)[0]
+    position = (int(first[0]) + start, *(int(i) for i in first[1:]))
+    raise ValueError(f"{name} must {rule}: found {array[position]} at "
+                     f"{_place(name, array, position)}")  # fmt: skip
+
+
+def _check_finite(name: str, array: np.ndarray) -> None:
+    if array.dtype.kind != "f":
+        return
+    for start, piece in _chunks(array):
+        if not np.isfinite(np.sum(piece)) and not np.all(np.isfinite(piece)):
+            _refuse(name, "be finite", array, start, ~np.isfinite(piece))
+
+
+def _check_ranges(arrays: dict[str, np.ndarray]) -> None:
+    for name in ("weights", "trials"):
+        if name in arrays and np.min(arrays[name]) < 0:
+            _refuse(name, "not be negative", arrays[name], 0, arrays[name] < 0)
+    y, trials = arrays["y"], arrays.get("trials")
+    if trials is None:
+        if y.dtype.kind == "b" or (np.min(y) >= 0 and np.max(y) <= 1):
+            return
+        _refuse("y", "lie in [0, 1] without trials", y, 0, (y < 0) | (y > 1))
+    assert trials is not None
+    bad = (y < 0) | (y > trials)
+    if y.ndim == 1 and bad.ndim == 2:  # shared y, trials by model: say where in the trials
+        _refuse("trials", "be at least y", trials, 0, bad)
+    _refuse("y", "lie in [0, trials]", y, 0, bad)
+
+
+def _check_names(names: Sequence[str] | None, p: int) -> tuple[str, ...]:
+    if names is None:
+        return tuple(f"x{j}" for j in range(p))
+    checked = tuple(str(name) for name in names)
+    if len(checked) != p:
+        raise ValueError(f"names must name each of the {p} columns of X: found {len(checked)}")
+    if len(set(checked)) != p:
+        twice = next(name for name in checked if checked.count(name) > 1)
+        raise ValueError(f"names must differ: found {twice!r} twice")
+    return checked
+
+
+def check_level(level: Any) -> float:
+    """A confidence level inside (0, 1)."""
+    try:
+        number = float(level)
+    except (TypeError, ValueError):
+        raise TypeError(f"level must be a number in (0, 1): found {level!r}") from None
+    if not 0 < number < 1:
+        raise ValueError(f"level must lie in (0, 1): found {number}")
+    return number
+
+
+def check_choice(name: str, value: Any, allowed: Sequence[str]) -> str:
+    """One of the allowed words; the nearest one is suggested."""
+    if value in allowed:
+        return value
+    near = difflib.get_close_matches(str(value), allowed, 1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    words = ", ".join(repr(word) for word in allowed)
+    raise ValueError(f"{name} must be one of {words}: found {value!r}{hint}")
+
+
+def check_contrasts(contrasts: Any, names: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Contrasts (q, p) and their names, from None, names or an array."""
+    p = len(names)
+    if contrasts is None:
+        return np.eye(p), tuple(names)
+    if isinstance(contrasts, str):
+        contrasts = [contrasts]
+    if isinstance(contrasts, Sequence) and contrasts and isinstance(contrasts[0], str):
+        rows = [list(names).index(check_choice("contrasts", name, names)) for name in contrasts]
+        return np.eye(p)[rows], tuple(contrasts)
+    array = np.atleast_2d(_numeric("contrasts", contrasts, (1, 2), keep=False))
+    if array.shape[1] != p or len(array) == 0:
+        raise ValueError(f"contrasts must have {p} columns, one for each coefficient: "
+                         f"found shape {np.shape(contrasts)}")  # fmt: skip
+    _check_finite("contrasts", array)
+    if not np.all(np.any(array != 0, axis=1)):
+        empty = int(np.argmin(np.any(array != 0, axis=1)))
+        raise ValueError(f"contrasts must not be all zero: found such a row at {empty}")
+    units = {j: name for j, name in enumerate(names)}
+    labels = tuple(
+        units[int(np.argmax(row != 0))]
+        if np.sum(row != 0) == 1 and np.max(row) == 1
+        else f"contrast {i}"
+        for i, row in enumerate(array)
+    )
+    return array, labels

@@ -1,0 +1,298 @@
+"""Data frames and formulas: from a file or table and one line of text to arrays and names."""
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+
+import formulaic
+import numpy as np
+import pandas as pd
+import pyarrow
+import pyarrow.csv
+import pyarrow.types
+from formulaic.errors import FormulaicError
+from formulaic.materializers.types import FactorValues
+
+from jaxlogit import columns, datasets
+from jaxlogit.formula import Formula, parse, plain, shorten, stand_in
+
+# R's convention and the empty field. Words such as "None" and "null", which other readers take for
+# missing too, are levels in real data.
+MISSING = ["", "NA", "NaN", "nan"]
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """Arrays of a model and the names that belong to them.
+
+    Attributes
+    ----------
+    X : float64 array (n, p)
+        Design matrix, with its intercept unless the formula removes it.
+    y : float64 array (n,)
+        Successes: 0 or 1, or counts out of `trials`.
+    trials, weights, offset : float64 array (n,) or None
+        Trials per row, case weights and offset in log-odds, None where not given.
+    names : tuple of str
+        Names of the p columns, `Intercept` and `race[T.white]` for instance.
+    response : str
+        The left-hand side as written; for text with its event, as in `outcome[yes]`.
+    n_dropped : int
+        Rows of the table left out because a column in use is missing there.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    trials: np.ndarray | None
+    weights: np.ndarray | None
+    offset: np.ndarray | None
+    names: tuple[str, ...]
+    response: str
+    n_dropped: int
+
+
+def read_table(source: str | Path) -> pd.DataFrame:
+    """Read a CSV or Parquet file, or a bundled data set by its name.
+
+    Parameters
+    ----------
+    source
+        A path that ends in `.csv` or `.parquet`, or a name from `datasets.names()`. In a CSV
+        file (comma, UTF-8, one header line) empty fields, `NA`, `NaN` and `nan` are missing.
+
+    Returns
+    -------
+    The table; numbers are read to the last digit.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is neither such a file nor such a data set; with the nearest name.
+    ValueError
+        If the file is empty, of another kind or damaged, or has a column name twice.
+
+    Examples
+    --------
+    >>> read_table("birthwt").shape[0]
+    189
+    """
+    if isinstance(source, str) and source in datasets.names():
+        return datasets.load(source).to_frame()
+    path = Path(source)
+    if not path.exists():
+        raise FileNotFoundError(
+            f"data {str(source)!r} is neither a file nor a bundled data set"
+            f"{columns.nearest(path.name, datasets.names())}"
+        )
+    readers = {".csv": _read_csv, ".parquet": pd.read_parquet}
+    if path.suffix.lower() not in readers or not path.is_file():
+        raise ValueError(f"data file {str(source)!r} must end in .csv or .parquet")
+    try:
+        table = readers[path.suffix.lower()](path)
+    except (ValueError, OSError) as error:  # pyarrow's errors are among them
+        raise ValueError(f"data file {str(source)!r} cannot be read: {plain(error)}") from None
+    if not len(table):
+        raise ValueError(f"data file {str(source)!r} has no rows")
+    return table
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    # pyarrow rather than pandas: it reads numbers to the last digit in every version, refuses rows
+    # of another length than the header, and takes for missing what it is told, no more.
+    table = pyarrow.csv.read_csv(
+        path,
+        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
+        convert_options=pyarrow.csv.ConvertOptions(null_values=MISSING, strings_can_be_null=True),
+    )
+    names = table.column_names
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ValueError(f"it has the column {twice[0]!r} more than once")
+    for column in table.schema:
+        if pyarrow.types.is_binary(column.type):
+            raise ValueError(f"column {column.name!r} is not UTF-8 text")
+    return table.to_pandas()
+
+
+def design(
+    formula: str,
+    table: pd.DataFrame,
+    *,
+    trials: str | None = None,
+    weights: str | None = None,
+    offset: str | None = None,
+) -> Design:
+    """Make the arrays of a model from a formula and a table.
+
+    Rows in which a column in use is missing are dropped, and counted in `n_dropped`.
+
+    Parameters
+    ----------
+    formula
+        `response ~ terms`. Terms are columns, `C(x)` (numbers as categories; a base other than
+        the first level: `C(x, Treatment("level"))`), `log`, `log2`, `log10`, `log1p`, `exp`,
+        `sqrt`, `abs`, `center`, `scale`, `I(...)` around arithmetic and comparisons, `poly(x, 2)`
+        and `bs(x, df=5)`, joined by `+ - * : / ( )**k`; `.` is every other column, `0 +` or `- 1`
+        removes the intercept. Text is categorical, coded against its first level. Nothing is
+        run as Python. A name that is no plain word goes in backticks.
+
+        The response is a column of 0 and 1 or booleans, text with two levels (the second in
+        sorted order, or in the order of a categorical column, is the event),
+        `cbind(successes, failures)`, counts together with `trials`, or arithmetic such as
+        `1 - low`.
+    table
+        Rows are observations.
+    trials, weights, offset
+        Names of columns: trials per row, case weights, and an offset in log-odds.
+
+    Raises
+    ------
+    ValueError
+        For a formula that is not allowed (see `formula.parse`), unknown columns, a response that
+        is not binary, text where numbers are needed, a factor with one level, no rows left, or
+        a design matrix that is not finite; says where.
+    TypeError
+        If the table is not a pandas DataFrame, or a column is not named by text.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"low": [0, 1, 1, 0], "age": [19, 33, None, 21], "s": list("abab")})
+    >>> d = design("low ~ age + s", table)
+    >>> d.names, d.n_dropped
+    (('Intercept', 'age', 's[T.b]'), 1)
+    """
+    if not isinstance(table, pd.DataFrame):
+        raise TypeError(f"table must be a pandas DataFrame, found {type(table).__name__}")
+    extras = {"trials": trials, "weights": weights, "offset": offset}
+    _check_named(extras, table)
+    model = parse(formula, [k for k in table.columns if isinstance(k, str)], extras.values())
+    used = list(dict.fromkeys([*model.columns, *(k for k in extras.values() if k is not None)]))
+    rows = _whole_rows(table, used)
+    values = {name: columns.read(table[name].iloc[rows]) for name in used}
+    with np.errstate(all="ignore"):  # what is not finite is refused with its place instead
+        y, counted, response = _response(model, values, rows, trials)
+        X, names = _matrix(model, values, rows)
+    given = {name: _numbers(name, k, values) for name, k in extras.items()}
+    return Design(
+        X=X,
+        y=y,
+        trials=given["trials"] if counted is None else counted,
+        weights=given["weights"],
+        offset=given["offset"],
+        names=names,
+        response=response,
+        n_dropped=len(table) - rows.size,
+    )
+
+
+def _check_named(extras: dict[str, str | None], table: pd.DataFrame) -> None:
+    for name, column in extras.items():
+        if not isinstance(column, str | None):
+            raise TypeError(f"{name} must name a column, found {type(column).__name__}")
+        if column is not None and column not in table.columns:
+            raise ValueError(
+                f"{name} must name a column of the table, found {column!r}"
+                f"{columns.nearest(column, table.columns)}"
+            )
+
+
+def _whole_rows(table: pd.DataFrame, used: list[str]) -> np.ndarray:
+    """Return the positions of the rows in which no column in use is missing."""
+    twice = table.columns[table.columns.duplicated()].intersection(used)
+    if len(twice):
+        raise ValueError(f"the table has the column {twice[0]!r} more than once")
+    missing = table[used].isna().to_numpy()
+    rows = np.flatnonzero(~missing.any(axis=1))
+    if rows.size:
+        return rows
+    if not len(table):
+        raise ValueError("the table has no rows")
+    worst = int(missing.sum(axis=0).argmax())
+    raise ValueError(
+        f"no row is complete: of {len(table)} rows, {missing[:, worst].sum()} lack {used[worst]!r}"
+    )
+
+
+def _numbers(
+    argument: str, name: str | None, values: dict[str, columns.Column]
+) -> np.ndarray | None:
+    value = None if name is None else values[name]
+    if isinstance(value, pd.Categorical):
+        raise ValueError(f"{argument} must be numbers, found text in column {name!r}")
+    return value
+
+
+def _response(
+    model: Formula, values: dict[str, columns.Column], rows: np.ndarray, trials: str | None
+) -> tuple[np.ndarray, np.ndarray | None, str]:
+    """Return the successes, the trials that `cbind` implies, and the response's name."""
+    about = f"response {model.response!r} of formula {shorten(model.text)!r}"
+    only = model.outcome[0]
+    if isinstance(only, ast.Name) and isinstance(text := values[only.id], pd.Categorical):
+        return _event(text, about, trials), None, f"{model.response}[{text.categories[-1]}]"
+    try:
+        parts = [columns.evaluate(node, values) for node in model.outcome]
+    except ValueError as error:
+        raise ValueError(f"{about}: {error}") from None
+    if any(part.shape != rows.shape for part in parts):
+        raise ValueError(f"{about} must use a column of the table")
+    if len(parts) == 2:
+        if trials is not None:
+            raise ValueError(f"{about} already gives the trials; leave out trials={trials!r}")
+        return parts[0], parts[0] + parts[1], model.response
+    wrong = np.flatnonzero((parts[0] != 0) & (parts[0] != 1))
+    if trials is None and wrong.size:
+        raise ValueError(
+            f"{about} must be 0 or 1, found {parts[0][wrong[0]]:g} at row {rows[wrong[0]]}; "
+            "counts need cbind(successes, failures) or trials"
+        )
+    return parts[0], None, model.response
+
+
+def _event(text: pd.Categorical, about: str, trials: str | None) -> np.ndarray:
+    """Return 1 where a text of two levels has the second."""
+    levels = [str(level) for level in text.categories]
+    if trials is not None:
+        raise ValueError(f"{about} must be counts where trials are given, found text")
+    if len(levels) != 2:
+        raise ValueError(
+            f"{about} must have two levels, found {len(levels)}: {', '.join(levels[:5])}"
+            + (", …" if len(levels) > 5 else "")
+        )
+    return text.codes.astype(np.float64)
+
+
+def _matrix(
+    model: Formula, values: dict[str, columns.Column], rows: np.ndarray
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return the design matrix and the names of its columns."""
+    about = f"formula {shorten(model.text)!r}"
+    single, bases = {}, {}
+    for i, (text, node) in enumerate(model.factors.items()):
+        try:
+            value = columns.factor(node, values)
+        except (ValueError, TypeError, IndexError) as error:  # the last two from bases
+            raise ValueError(f"{about}: term {text!r}: {plain(error)}") from None
+        if isinstance(value, np.ndarray):
+            value = np.broadcast_to(value, rows.shape)
+        (bases if isinstance(value, FactorValues) else single)[stand_in(i)] = value
+    try:
+        made = formulaic.model_matrix(
+            model.right,
+            pd.DataFrame(single, index=range(rows.size)),
+            context=bases,
+            output="pandas",
+            na_action="ignore",
+        )
+    except FormulaicError as error:
+        raise ValueError(f"{about} cannot be read: {plain(error)}") from None
+    matrix = pd.DataFrame(made)
+    X = np.ascontiguousarray(matrix.to_numpy(np.float64))
+    names = tuple(model.label(str(k)) for k in matrix.columns)
+    if not names:
+        raise ValueError(f"{about} leaves no column in the design matrix")
+    wrong = np.argwhere(~np.isfinite(X))
+    if wrong.size:
+        i, j = wrong[0]
+        raise ValueError(f"{about}: {names[j]!r} must be finite, found {X[i, j]} at row {rows[i]}")
+    return X, names

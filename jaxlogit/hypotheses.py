@@ -1,0 +1,117 @@
+"""Wald, likelihood-ratio and score tests of many models, and restricted maxima on a grid."""
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxlogit.core import linalg, tasks, tests
+from jaxlogit.core.likelihood import evaluate
+from jaxlogit.core.status import Status
+from jaxlogit.core.working import problem
+from jaxlogit.fitting import CAREFUL_STEPS, Solution
+
+QUICK_STEPS = 9
+
+
+def wald(solution: Solution, constraints: np.ndarray, nulls: np.ndarray):
+    """Wald statistics (B, h) and statuses of hypotheses (h, q, p), (h, q)."""
+    out = np.full((len(solution.status), len(constraints)), np.nan)
+    index = solution.finite
+    if len(index):
+        every = None if len(index) == len(out) else index
+        out[index] = solution.run(_wald, (constraints, nulls), index=every)
+    status = np.broadcast_to(solution.status[:, None], out.shape).astype(np.int32)
+    return out, status
+
+
+def _wald(arrays, coef, loglik, constraints, nulls):
+    model = problem(arrays)
+    factor = linalg.cholesky(evaluate(model.rows, coef).information, coef.shape[0])
+    return jnp.stack(
+        [
+            tests.wald_statistic(factor, coef, constraint @ model.transform, null)
+            for constraint, null in zip(constraints, nulls, strict=True)
+        ]
+    )
+
+
+def restricted(
+    solution: Solution, constraints: np.ndarray, nulls: np.ndarray
+) -> tuple[tasks.Tested, np.ndarray]:
+    """Restricted maxima of hypotheses (h, q, p), (h, q): fields (B, h, …), and statuses.
+
+    Under separation the suprema are compared: both statistics stay valid, and the status is
+    converged. A model without a maximum of any kind keeps its status, and nan.
+    """
+    count, h, p = len(solution.status), len(constraints), constraints.shape[2]
+    found = tasks.Tested(*(np.full((count, h, *extra), np.nan) for extra in ((), (), (p,), ())),
+                         np.full((count, h), tasks.UNDECIDED, np.int32))  # fmt: skip
+    index = solution.finite
+    if len(index):
+        every = None if len(index) == count else index
+        quick = solution.run(
+            _quick_tests, (constraints, nulls, np.int32(QUICK_STEPS)), index=every, spread=h
+        )
+        for whole, part in zip(found, quick, strict=True):
+            whole[index] = part
+    hopeful = np.isin(solution.status, (int(Status.CONVERGED), int(Status.SEPARATED_QUASI),
+                                        int(Status.SEPARATED_COMPLETE)))  # fmt: skip
+    model, term = np.nonzero((found.status != Status.CONVERGED) & hopeful[:, None])
+    if len(model):
+        rows = (constraints[term], nulls[term])
+        again = solution.run_rows(_careful_test, model, rows, (np.int32(CAREFUL_STEPS),))
+        for whole, part in zip(found, again, strict=True):
+            whole[model, term] = part
+    undecided = found.status == tasks.UNDECIDED
+    own = np.where(hopeful, int(Status.MAX_STEPS), solution.status)[:, None]
+    status = np.where(undecided, own, found.status).astype(np.int32)
+    for field in found[:4]:
+        field[undecided] = np.nan
+    return found, status
+
+
+def _quick_tests(arrays, coef, peak, constraints, nulls, max_steps):
+    return tasks.quick_tests(arrays, coef, peak, constraints, nulls, max_steps)
+
+
+def _careful_test(arrays, coef, peak, constraint, null, max_steps):
+    return tasks.careful_test(arrays, peak, constraint, null, max_steps)
+
+
+def profile(
+    solution: Solution, contrast: np.ndarray, values: np.ndarray
+) -> tuple[tasks.Tested, np.ndarray]:
+    """Restricted maxima with c'β at each of the values (B, g); fields (B, g, …)."""
+    count, points = values.shape
+    model = np.repeat(np.arange(count), points)
+    nulls = values.reshape(-1, 1)
+    constraints = np.broadcast_to(contrast, (len(nulls), 1, len(contrast)))
+    usable = np.isin(solution.status[model], (int(Status.CONVERGED), int(Status.SEPARATED_QUASI),
+                                              int(Status.SEPARATED_COMPLETE)))  # fmt: skip
+    rows = np.flatnonzero(usable & np.isfinite(nulls[:, 0]))
+    p = len(contrast)
+    out = tasks.Tested(*(np.full((len(model), *extra), np.nan) for extra in ((), (), (p,), ())),
+                       np.asarray(solution.status[model], np.int32))  # fmt: skip
+    if len(rows):
+        found = solution.run_rows(
+            _careful_test, model[rows], (constraints[rows], nulls[rows]), (np.int32(CAREFUL_STEPS),)
+        )
+        undecided = found.status == tasks.UNDECIDED
+        for field in found[:4]:
+            field[undecided] = np.nan
+        found.status[undecided] = int(Status.MAX_STEPS)
+        for whole, part in zip(out, found, strict=True):
+            whole[rows] = part
+    shaped = tasks.Tested(*(field.reshape(count, points, *field.shape[1:]) for field in out))
+    return shaped, shaped.status
+
+
+def user_coefficients(solution: Solution, working: np.ndarray) -> np.ndarray:
+    """Working coefficients (B, …, p) in the user's units."""
+    if solution.shared.transform is not None:
+        return working @ solution.shared.transform.T
+    transform = solution.run(_transform)
+    return np.einsum("bij,b...j->b...i", transform, working)
+
+
+def _transform(arrays, coef, loglik):
+    return problem(arrays).transform

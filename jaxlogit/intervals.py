@@ -1,0 +1,163 @@
+"""Interval ends of many models: the fast search, then the bracket, with proofs of infinity."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import ndtri
+
+from jaxlogit.core import tasks
+from jaxlogit.core.status import Status
+from jaxlogit.fitting import Solution, overlapping, unbounded
+
+QUICK_STEPS = 8  # ends take 3 to 5; more means the start was too far for a local search
+
+
+class Ends(NamedTuple):
+    """Interval ends of contrasts: arrays (B, q, 2), lower end first."""
+
+    value: np.ndarray
+    status: np.ndarray
+    n_steps: np.ndarray
+    residual: np.ndarray
+    """Bound on the error left, in standard errors."""
+
+
+def estimates(solution: Solution, contrasts: np.ndarray) -> np.ndarray:
+    """C β̂, (B, q): ±inf where separation sends a contrast there, nan where it may go both ways."""
+    value = solution.user_coef @ contrasts.T
+    index = solution.separated
+    if len(index):
+        lower, upper = np.moveaxis(unbounded(solution, contrasts), -1, 0)
+        part = np.where(upper, np.inf, np.where(lower, -np.inf, value[index]))
+        value[index] = np.where(upper & lower, np.nan, part)
+    return value
+
+
+def std_errors(solution: Solution, contrasts: np.ndarray) -> np.ndarray:
+    """Standard errors of contrasts, (B, q); nan without a finite maximum."""
+    out = np.full((len(solution.status), len(contrasts)), np.nan)
+    index = solution.finite
+    if len(index):
+        every = None if len(index) == len(out) else index
+        out[index] = solution.run(_std_error, (contrasts,), index=every)
+    return out
+
+
+def _std_error(arrays, coef, loglik, contrasts):
+    return tasks.std_error(arrays, coef, contrasts)
+
+
+def wald_ends(solution: Solution, contrasts: np.ndarray, level: float) -> Ends:
+    """Estimate ± z standard errors; nan with the model's status without a finite maximum."""
+    reach = -ndtri(0.5 * (1 - level)) * std_errors(solution, contrasts)
+    centre = solution.user_coef @ contrasts.T
+    value = np.stack([centre - reach, centre + reach], axis=-1)
+    status = np.broadcast_to(solution.status[:, None, None], value.shape).astype(np.int32)
+    value[status != Status.CONVERGED] = np.nan
+    return Ends(value, status, np.zeros_like(status), np.zeros_like(value))
+
+
+def inverted_ends(
+    solution: Solution, contrasts: np.ndarray, cutoff: float, method: str, solver: str
+) -> Ends:
+    """Ends where the likelihood-ratio or score statistic reaches `cutoff`."""
+    shape = (len(solution.status), len(contrasts), 2)
+    status = np.empty(shape, np.int32)
+    status[:] = solution.status[:, None, None]
+    ends = Ends(np.full(shape, np.nan), status, np.zeros(shape, np.int32), np.full(shape, np.nan))
+    todo = np.zeros(shape, bool)
+    if len(solution.finite):
+        todo[solution.finite] = True
+        if solver != "bisection":
+            _search_quickly(solution, contrasts, cutoff, method, ends)
+            todo = todo & (ends.status != Status.CONVERGED)
+    _search_carefully(solution, contrasts, cutoff, method, ends, todo, finite=True)
+    index = solution.separated
+    if len(index):
+        infinite = unbounded(solution, contrasts)
+        ends.value[index] = np.where(infinite, [-np.inf, np.inf], np.nan)
+        ends.status[index] = np.where(infinite, int(Status.INFINITE), int(Status.NO_BOUND_FOUND))
+        todo = np.zeros(shape, bool)
+        todo[index] = ~infinite
+        _take_from_overlap(solution, contrasts, cutoff, method, solver, ends)
+        todo = todo & (ends.status != Status.CONVERGED)
+        if solver != "bisection" and method == "lr":
+            _search_from_inside(solution, contrasts, cutoff, ends, todo)
+            todo = todo & (ends.status != Status.CONVERGED)
+        _search_carefully(solution, contrasts, cutoff, method, ends, todo, finite=False)
+    return ends
+
+
+def _search_quickly(solution: Solution, contrasts, cutoff, method, ends: Ends) -> None:
+    index = solution.finite
+    every = None if len(index) == len(solution.status) else index
+    common = (contrasts, np.float64(cutoff), np.int32(QUICK_STEPS))
+    found = solution.run(
+        _quick_ends, common, index=every, spread=2 * len(contrasts), method=method
+    )  # fmt: skip
+    ends.value[index], ends.status[index] = found.value, found.status
+    ends.n_steps[index], ends.residual[index] = found.n_steps, found.residual
+
+
+def _quick_ends(arrays, coef, peak, contrasts, cutoff, max_steps, *, method):
+    found = tasks.quick_ends(arrays, coef, peak, contrasts, cutoff, max_steps, method=method)
+    return found._replace(coef=None)
+
+
+def _take_from_overlap(solution: Solution, contrasts, cutoff, method, solver, ends: Ends) -> None:
+    """Ends that a quasi-separated model's overlapping rows settle alone."""
+    index = np.flatnonzero(solution.status == Status.SEPARATED_QUASI)
+    if not len(index):
+        return
+    part = overlapping(solution, index)
+    alone = part.run(_left_alone, (contrasts,))
+    keep = np.any(alone, axis=1)
+    if not np.any(keep):
+        return
+    index, alone = index[keep], alone[keep]
+    found = inverted_ends(part.take(keep), contrasts, cutoff, method, solver)
+    for whole, value in zip(ends, found, strict=True):
+        whole[index] = np.where(alone[..., None], value, whole[index])
+
+
+def _left_alone(arrays, coef, loglik, contrasts):
+    return tasks.left_alone(arrays, contrasts)
+
+
+def _search_from_inside(solution: Solution, contrasts, cutoff, ends: Ends, todo) -> None:
+    where, extra = _rows(contrasts, todo)
+    if len(where[0]):
+        found = solution.run_rows(_end_from_inside, where[0], extra, (np.float64(cutoff),))
+        _enter(ends, where, found)
+
+
+def _end_from_inside(arrays, coef, peak, contrast, side, cutoff):
+    found = tasks.end_from_inside(arrays, coef, peak, contrast, side, cutoff)
+    return found._replace(coef=None)
+
+
+def _search_carefully(solution: Solution, contrasts, cutoff, method, ends, todo, *, finite) -> None:
+    where, extra = _rows(contrasts, todo)
+    if len(where[0]):
+        found = solution.run_rows(
+            _bracketed_end, where[0], extra, (np.float64(cutoff),), method=method, finite=finite
+        )
+        _enter(ends, where, found)
+
+
+def _bracketed_end(arrays, coef, peak, contrast, side, cutoff, *, method, finite):
+    found = tasks.bracketed_end(
+        arrays, coef, peak, contrast, side, cutoff, method=method, finite=finite
+    )
+    return found._replace(coef=None)
+
+
+def _rows(contrasts: np.ndarray, todo: np.ndarray):
+    """Ends to search as rows: (model, contrast, side) numbers, and contrasts with sides."""
+    model, term, side = np.nonzero(todo)
+    return (model, term, side), (contrasts[term], np.asarray(tasks.SIDES)[side])
+
+
+def _enter(ends: Ends, where, found) -> None:
+    ends.value[where], ends.status[where] = found.value, found.status
+    ends.n_steps[where], ends.residual[where] = found.n_steps, found.residual

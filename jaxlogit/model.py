@@ -1,0 +1,421 @@
+"""`fit` and `Fit`: the front door for arrays."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from scipy.special import xlog1py, xlogy
+
+from jaxlogit import data, fitting, hypotheses, intervals
+from jaxlogit.core import tails, tasks
+from jaxlogit.core.status import Status
+from jaxlogit.data import Models, check_choice, check_contrasts, check_level
+from jaxlogit.fitting import Solution
+from jaxlogit.results import Interval, Profile, Separation, Test, tally
+
+METHODS = ("wald", "lr", "score")
+SOLVERS = ("newton", "bisection")
+FIT_SOLVERS = ("newton", "lbfgs")
+
+
+def fit(
+    X: Any,  # noqa: N803 - the design matrix is X everywhere in the field
+    y: Any,
+    *,
+    trials: Any = None,
+    weights: Any = None,
+    offset: Any = None,
+    names: Sequence[str] | None = None,
+    solver: str = "newton",
+) -> "Fit":
+    """Fit one or many logistic regressions by maximum likelihood.
+
+    Parameters
+    ----------
+    X : (n, p) or (B, n, p) array
+        Design matrix, shared by all models or one for each. No intercept is added.
+    y : (n,) or (B, n) array
+        Successes, in [0, trials]; any real number, never rounded.
+    trials, weights : number, (n,) or (B, n) array, optional
+        Binomial denominators and case weights; 1 when missing. A row of weight 0 is not part
+        of its model (ragged models: pad, and give the padding weight 0).
+    offset : number, (n,) or (B, n) array, optional
+        Known part of the linear predictor, in log-odds.
+    names : sequence of p str, optional
+        Names of the coefficients; a data frame's column names by default.
+    solver : {"newton", "lbfgs"}
+        "newton" for any p up to some hundreds. "lbfgs" never forms the information on its
+        way, only once at the end: for large p. The answers are the same.
+
+    Returns
+    -------
+    Fit
+        One model in: arrays without the leading axis B.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Bad input, naming argument, rule, value and place. Separation and rank deficiency are
+        not errors: they are statuses of the models concerned.
+
+    Examples
+    --------
+    >>> import jaxlogit as jl
+    >>> dose = [0, 1, 2, 3, 4, 5]
+    >>> X = [[1, d] for d in dose]
+    >>> fitted = jl.fit(X, [0, 1, 1, 1, 2, 3], trials=3, names=["const", "dose"])
+    >>> fitted.coef.round(6)
+    array([-2.627577,  0.912732])
+    >>> fitted.confint().lower.round(6)
+    array([-5.851286,  0.212471])
+    """
+    check_choice("solver", solver, FIT_SOLVERS)
+    models = data.collect(X, y, trials, weights, offset, names)
+    return Fit(models, fitting.fit(models))
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """Fitted logistic regressions: one, or B of them along a leading axis.
+
+    Refers to the data it was fitted to and copies none of it; what is large is computed when
+    asked for. Results have no leading axis when one model was given as plain arrays.
+    """
+
+    _models: Models
+    _solution: Solution
+
+    # -- what was fitted -------------------------------------------------------------------
+
+    @property
+    def n_models(self) -> int:
+        """Number of models, B."""
+        return self._models.n_models
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the coefficients."""
+        return self._models.names
+
+    def __len__(self) -> int:
+        """Number of models, B."""
+        return self.n_models
+
+    def __getitem__(self, index: int | slice) -> "Fit":
+        """Model i, or a slice of models."""
+        if isinstance(index, slice):
+            return Fit(self._models.take(index, single=False), self._solution.take(index))
+        number = range(self.n_models)[index]  # IndexError beyond the last model
+        if self._models.single:
+            return self
+        one = slice(number, number + 1)
+        return Fit(self._models.take(one, single=True), self._solution.take(one))
+
+    def __iter__(self):
+        """Each model in turn."""
+        return (self[i] for i in range(self.n_models))
+
+    def __repr__(self) -> str:
+        """Shapes and a tally of statuses."""
+        n, p = self._models.n_rows, self._models.n_terms
+        count = "1 model" if self._models.single else f"{self.n_models:,} models"
+        return f"<Fit: {count}, {n} rows, {p} coefficients; {tally(self._solution.status)}>"
+
+    def _out(self, array: np.ndarray) -> np.ndarray:
+        return array[0] if self._models.single else array
+
+    # -- estimates -------------------------------------------------------------------------
+
+    @cached_property
+    def _estimate(self) -> np.ndarray:
+        return intervals.estimates(self._solution, np.eye(self._models.n_terms))
+
+    @property
+    def coef(self) -> np.ndarray:
+        """Coefficients (B, p), log-odds per unit.
+
+        ±inf where separation sends a coefficient there; nan where it may run to either side,
+        or where the model has no maximum (see `status`).
+        """
+        return self._out(self._estimate)
+
+    @cached_property
+    def _std_error(self) -> np.ndarray:
+        return intervals.std_errors(self._solution, np.eye(self._models.n_terms))
+
+    @property
+    def std_error(self) -> np.ndarray:
+        """Standard errors (B, p), from the information at the maximum; nan without one."""
+        return self._out(self._std_error)
+
+    @cached_property
+    def covariance(self) -> np.ndarray:
+        """Inverse information (B, p, p), in the units of the coefficients; nan without a maximum."""
+        p = self._models.n_terms
+        out = np.full((self.n_models, p, p), np.nan)
+        index = self._solution.finite
+        if len(index):
+            out[index] = self._solution.run(_covariance, index=index)
+        return self._out(out)
+
+    @property
+    def loglik(self) -> np.ndarray:
+        """Log-likelihood (B,) at the maximum, without the binomial coefficients.
+
+        Its supremum for a separated model.
+        """
+        return self._out(self._solution.loglik)
+
+    @cached_property
+    def deviance(self) -> np.ndarray:
+        """Twice the log-likelihood lost against a model with one parameter for each row, (B,)."""
+        return self._out(2.0 * (_saturated(self._models) - self._solution.loglik))
+
+    @property
+    def status(self) -> np.ndarray:
+        """`Status` codes (B,) int32; 0 is converged."""
+        return self._out(self._solution.status)
+
+    @property
+    def n_steps(self) -> np.ndarray:
+        """Newton steps taken (B,), or gradient steps under solver="lbfgs"."""
+        return self._out(self._solution.n_steps)
+
+    # -- inference -------------------------------------------------------------------------
+
+    def confint(
+        self,
+        level: float = 0.95,
+        method: str = "lr",
+        contrasts: Any = None,
+        *,
+        solver: str = "newton",
+    ) -> Interval:
+        """Confidence intervals of coefficients or contrasts.
+
+        Parameters
+        ----------
+        level : float
+            Confidence level in (0, 1).
+        method : {"lr", "wald", "score"}
+            "lr": the profile-likelihood interval; "wald": estimate ± z standard errors;
+            "score": the score (Rao) statistic inverted.
+        contrasts : None, names, or (q, p) array
+            Every coefficient; the named ones; or rows c of linear combinations c'β.
+        solver : {"newton", "bisection"}
+            Search for the ends: fast with a certificate (the bracket steps in where it has
+            none), or the bracket alone, slow and independent.
+
+        Returns
+        -------
+        Interval
+            lower, upper, lower_status, upper_status, each (B, q).
+
+        Notes
+        -----
+        Under separation an end may be ±inf (status INFINITE, proved by a separating
+        direction or a linear programme). A Wald interval is then nan with the model's status.
+        """
+        level = check_level(level)
+        check_choice("method", method, METHODS)
+        check_choice("solver", solver, SOLVERS)
+        rows, labels = check_contrasts(contrasts, self.names)
+        if method == "wald":
+            ends = intervals.wald_ends(self._solution, rows, level)
+        else:
+            cutoff = tails.chi2_quantile(level, 1)
+            ends = intervals.inverted_ends(self._solution, rows, cutoff, method, solver)
+        value, status = ends.value, ends.status
+        parts = (value[..., 0], value[..., 1], status[..., 0], status[..., 1])
+        lower, upper, lower_status, upper_status = map(self._out, parts)
+        return Interval(lower, upper, lower_status, upper_status, level, method, labels,
+                        self._out(ends.residual))  # fmt: skip
+
+    def test(
+        self,
+        method: str = "lr",
+        null: Any = 0.0,
+        contrasts: Any = None,
+        joint: bool = False,
+    ) -> Test:
+        """Test coefficients or contrasts, each by itself or all of them jointly.
+
+        Parameters
+        ----------
+        method : {"lr", "wald", "score"}
+        null : number or (q,) array
+            Hypothesised values of the contrasts.
+        contrasts : None, names, or (q, p) array
+            As for `confint`.
+        joint : bool
+            One test of all contrasts together, on q degrees of freedom.
+
+        Returns
+        -------
+        Test
+            statistic, p_value, log_p, status: (B, q), or (B,) when joint.
+        """
+        check_choice("method", method, METHODS)
+        rows, labels = check_contrasts(contrasts, self.names)
+        nulls = _check_null(null, len(rows))
+        if joint:
+            if np.linalg.matrix_rank(rows) < len(rows):
+                raise ValueError(
+                    f"contrasts of a joint test must be linearly independent: found {len(rows)} "
+                    f"rows of rank {np.linalg.matrix_rank(rows)}"
+                )
+            constraints, nulls = rows[None], nulls[None]
+        else:
+            constraints, nulls = rows[:, None], nulls[:, None]
+        if method == "wald":
+            statistic, status = hypotheses.wald(self._solution, constraints, nulls)
+        else:
+            found, status = hypotheses.restricted(self._solution, constraints, nulls)
+            statistic = found.lr if method == "lr" else found.score
+        statistic = np.maximum(statistic, 0.0)  # rounding, where the null is the estimate
+        df = len(rows) if joint else 1
+        values = (statistic, tails.p_value(statistic, df), tails.log_p(statistic, df), status)
+        if joint:
+            values = tuple(value[:, 0] for value in values)
+        statistic, p_value, log_p, status = map(self._out, values)
+        return Test(statistic, df, p_value, log_p, status, method, labels)
+
+    def profile(self, term: Any, grid: Any = None) -> Profile:
+        """The profile log-likelihood of one coefficient or contrast.
+
+        Parameters
+        ----------
+        term : str, int or (p,) array
+            A coefficient by name or number, or a contrast.
+        grid : (g,) array, optional
+            Values of the contrast, shared by all models. By default 41 values across each
+            model's 99.9 % profile-likelihood interval (an infinite end is replaced by the
+            finite one mirrored at the estimate, or by ten units where both are infinite).
+        """
+        if isinstance(term, (int, np.integer)):
+            term = np.eye(self._models.n_terms)[term]
+        rows, labels = check_contrasts(term, self.names)
+        if len(rows) != 1:
+            raise ValueError(f"term must be one coefficient or contrast: found {len(rows)}")
+        solution = self._solution
+        centre = intervals.estimates(solution, rows)[:, 0]
+        if grid is None:
+            values = self._default_grid(rows, centre)
+        else:
+            values = np.asarray(grid, dtype=np.float64)
+            if values.ndim != 1 or not np.all(np.isfinite(values)):
+                raise ValueError(
+                    f"grid must be a vector of finite numbers: found shape {values.shape}"
+                )
+            values = np.broadcast_to(values, (self.n_models, len(values)))
+        found, status = hypotheses.profile(solution, rows[0], values)
+        root = np.sqrt(np.maximum(found.lr, 0.0)) * np.sign(values - centre[:, None])
+        coef = hypotheses.user_coefficients(solution, found.coef)
+        parts = (values, found.loglik, root, coef, status)
+        return Profile(*map(self._out, parts), labels[0])
+
+    def _default_grid(self, rows: np.ndarray, centre: np.ndarray) -> np.ndarray:
+        cutoff = tails.chi2_quantile(0.999, 1)
+        ends = intervals.inverted_ends(self._solution, rows, cutoff, "lr", "newton").value[:, 0]
+        lower, upper = ends[:, 0].copy(), ends[:, 1].copy()
+        middle = np.where(np.isfinite(centre), centre, 0.0)
+        lower_out, upper_out = ~np.isfinite(lower), ~np.isfinite(upper)
+        spread = np.where(upper_out, middle - lower, upper - middle)
+        spread = np.where(np.isfinite(spread), np.abs(spread), 10.0)
+        lower[lower_out] = (np.minimum(middle, upper) - spread)[lower_out]
+        upper[upper_out] = (np.maximum(middle, lower) + spread)[upper_out]
+        return np.linspace(lower, upper, 41, axis=-1)
+
+    def separation(self) -> Separation:
+        """Whether finite estimates exist: by model, and by coefficient, with the direction."""
+        solution = self._solution
+        kinds = {
+            int(Status.CONVERGED): "overlap",
+            int(Status.SEPARATED_QUASI): "quasi",
+            int(Status.SEPARATED_COMPLETE): "complete",
+        }
+        model = np.array([kinds.get(int(code), "unknown") for code in solution.status])
+        estimate = self._estimate
+        words = np.where(np.isposinf(estimate), "+inf", np.where(np.isneginf(estimate), "-inf", ""))
+        words = np.where(np.isnan(estimate), "indeterminate", np.where(words == "", "finite", words))
+        words = np.where((model == "unknown")[:, None], "unknown", words)
+        direction = np.full(estimate.shape, np.nan)
+        index = solution.separated
+        if len(index):
+            part = solution.take(index)
+            direction[index] = hypotheses.user_coefficients(part, part.direction)
+        return Separation(self._out(model), self._out(words), self._out(direction))
+
+    def predict(self, X_new: Any, *, offset: Any = None) -> np.ndarray:  # noqa: N803
+        """Probabilities at the rows of X_new (k, p), or (B, k, p): (B, k).
+
+        0 or 1 where a separated model's linear predictor is infinite, nan where it has no
+        limit.
+        """
+        new = data._numeric("X_new", X_new, (1, 2, 3), keep=False)
+        if new.shape[-1] != self._models.n_terms:
+            raise ValueError(
+                f"X_new must have {self._models.n_terms} columns: found shape {new.shape}"
+            )
+        new = np.atleast_2d(new)
+        shift = 0.0 if offset is None else data._numeric("offset", offset, (0, 1, 2), keep=False)
+        coef = np.where(self._solution.status[:, None] == 0, self._estimate, np.nan)
+        eta = np.einsum("...kp,bp->bk", new, coef) if new.ndim == 2 else (
+            np.einsum("bkp,bp->bk", new, coef)
+        )  # fmt: skip
+        for i in self._solution.separated:
+            rows = new if new.ndim == 2 else new[i]
+            eta[i] = intervals.estimates(self._solution.take([i]), rows)[0]
+        return self._out(_logistic(eta + shift))
+
+    # -- tables ----------------------------------------------------------------------------
+
+    def to_frame(self, level: float = 0.95, method: str = "lr", *, odds_ratios: bool = False):
+        """A tidy table, one row for each model and term (needs pandas).
+
+        Columns: model, term, estimate, std_error, statistic, p_value, conf_low, conf_high,
+        status; intervals and tests by `method`.
+        """
+        from jaxlogit import report
+
+        return report.tidy(self, level, method, odds_ratios=odds_ratios)
+
+    def summary(self, level: float = 0.95, method: str = "lr") -> str:
+        """The fit as text: a table for one model, tallies and quantiles for many."""
+        from jaxlogit import report
+
+        return report.summary(self, level, method)
+
+
+def _covariance(arrays, coef, loglik):
+    return tasks.covariance(arrays, coef)
+
+
+def _logistic(eta: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return 1.0 / (1.0 + np.exp(-eta))
+
+
+def _check_null(null: Any, q: int) -> np.ndarray:
+    values = data._numeric("null", null, (0, 1), keep=False)
+    if values.ndim == 1 and len(values) != q:
+        raise ValueError(f"null must be one number or {q}, one for each contrast: "
+                         f"found {len(values)}")  # fmt: skip
+    if not np.all(np.isfinite(values)):
+        raise ValueError(f"null must be finite: found {null!r}")
+    return np.broadcast_to(values, (q,)).copy()
+
+
+def _saturated(models: Models) -> np.ndarray | float:
+    """Σ a[y·log(y/m) + (m − y)·log(1 − y/m)], the largest log-likelihood of any model."""
+    m = 1.0 if models.trials is None else models.trials
+    if models.trials is None and models.y.dtype.kind == "b":
+        return 0.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(np.asarray(m) > 0, models.y / np.where(np.asarray(m) > 0, m, 1), 0.0)
+    rows = m * (xlogy(share, share) + xlog1py(1 - share, -share))
+    if models.weights is not None:
+        rows = rows * models.weights
+    return np.sum(rows, axis=-1)

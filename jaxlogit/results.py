@@ -1,0 +1,135 @@
+"""What a fit hands out: intervals, tests, profiles and separation verdicts, as plain records."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from jaxlogit.core.status import Status
+
+
+@dataclass(frozen=True, eq=False)
+class _Record:
+    """Shows shapes and a tally of statuses, never ten thousand numbers."""
+
+    def __repr__(self) -> str:
+        parts = []
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray) and value.size > 12:
+                shown = f"array{value.shape}"
+                if field.name.endswith("status"):
+                    shown = tally(value)
+            else:
+                shown = repr(value)
+            parts.append(f"{field.name}={shown}")
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Interval(_Record):
+    """Confidence intervals of coefficients or contrasts.
+
+    Attributes
+    ----------
+    lower, upper : (B, q) arrays
+        Ends on the log-odds scale; ±inf where `lower_status` or `upper_status` is INFINITE
+        (certified), nan where the status says why there is no number.
+    lower_status, upper_status : (B, q) int32 arrays
+        `Status` of each end.
+    level : float
+    method : str
+    names : tuple of str
+        The contrasts' names, in the order of the last axis.
+    residual : (B, q, 2) array
+        Bound on each end's error, in standard errors (lower, upper); nan where none applies.
+    """
+
+    lower: np.ndarray
+    upper: np.ndarray
+    lower_status: np.ndarray
+    upper_status: np.ndarray
+    level: float
+    method: str
+    names: tuple[str, ...]
+    residual: np.ndarray
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Test(_Record):
+    """Tests of coefficients or contrasts.
+
+    Attributes
+    ----------
+    statistic : (B, q) array, or (B,) for a joint test
+        Chi-square statistic.
+    df : int
+        Its degrees of freedom: 1, or the number of contrasts of a joint test.
+    p_value, log_p : arrays like `statistic`
+        Upper tail probability and its natural logarithm, which does not underflow.
+    status : int32 array like `statistic`
+    method : str
+    names : tuple of str
+    """
+
+    __test__ = False  # not a test case, whatever a test runner makes of the name
+
+    statistic: np.ndarray
+    df: int
+    p_value: np.ndarray
+    log_p: np.ndarray
+    status: np.ndarray
+    method: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Profile(_Record):
+    """The profile log-likelihood of one coefficient or contrast.
+
+    Attributes
+    ----------
+    value : (B, g) array
+        Grid of values b.
+    loglik : (B, g) array
+        Largest log-likelihood with the contrast held at b.
+    signed_root : (B, g) array
+        sign(b − estimate)·sqrt(2(l(β̂) − l_p(b))): ±1.96 at the ends of a 95 % interval.
+    coef : (B, g, p) array
+        All coefficients along the profile.
+    status : (B, g) int32 array
+    name : str
+    """
+
+    value: np.ndarray
+    loglik: np.ndarray
+    signed_root: np.ndarray
+    coef: np.ndarray
+    status: np.ndarray
+    name: str
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Separation(_Record):
+    """Whether finite estimates exist, with proofs.
+
+    Attributes
+    ----------
+    model : (B,) array of str
+        "overlap" (unique finite maximum), "quasi" or "complete" separation, or "unknown".
+    coefficient : (B, p) array of str
+        "finite", "+inf", "-inf", or "indeterminate" (it may run to either side).
+    direction : (B, p) array
+        For a separated model the direction d, in the units of the coefficients, with
+        x'd ≥ 0 in rows of successes and x'd ≤ 0 in rows of failures; else nan.
+    """
+
+    model: np.ndarray
+    coefficient: np.ndarray
+    direction: np.ndarray
+
+
+def tally(status: np.ndarray) -> str:
+    """Counts by status, most frequent first: "98 CONVERGED, 2 SEPARATED_QUASI"."""
+    codes, counts = np.unique(status, return_counts=True)
+    order = np.argsort(-counts)
+    return ", ".join(f"{counts[i]:,} {Status(int(codes[i])).name}" for i in order)

@@ -1,0 +1,192 @@
+"""A cell of a study: one design, one truth, and the 32-bit address of its random numbers."""
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+EXTRA_COLUMNS = ("trials", "weights", "offset")
+"""What a design may hold beside X; stored in parentheses, as in R's model frames."""
+
+MAX_TRIALS = 50_000_000
+"""Most trials of one design in total: the outcome table holds eight bytes for each."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """One fixed design and truth, shared by all replicates of the cell.
+
+    Attributes
+    ----------
+    X : (n, p) array
+        Design matrix, with its intercept column where there is one.
+    truth : (p,) array
+        Coefficients the outcomes are simulated with, log-odds.
+    names : tuple of str
+        Names of the p coefficients.
+    trials, weights, offset : (n,) array or None
+        Trials per row (None: one), case weights of the fits, offset of data and fits.
+    values : dict
+        The cell's factors and their levels; empty in a study without factors.
+    """
+
+    X: Array
+    truth: Array
+    names: tuple[str, ...]
+    trials: Array | None = None
+    weights: Array | None = None
+    offset: Array | None = None
+    values: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """Readable name of the cell: its factors and levels, or "main" without factors."""
+        return ", ".join(f"{key}={value}" for key, value in sorted(self.values.items())) or "main"
+
+    @property
+    def address(self) -> int:
+        """32-bit hash of the cell's values: they alone choose its random numbers.
+
+        A position in the grid would not do: it changes when cells are added.
+        """
+        text = canonical_json(dict(self.values)).encode()
+        return int.from_bytes(hashlib.blake2b(text, digest_size=4).digest(), "little")
+
+    @property
+    def design_hash(self) -> str:
+        """Hash of names, X, trials, weights and offset, to the last bit."""
+        digest = hashlib.blake2b(canonical_json(list(self.names)).encode(), digest_size=16)
+        for part in (self.X, self.trials, self.weights, self.offset):
+            digest.update(b"none" if part is None else str(part.shape).encode())
+            if part is not None:
+                digest.update(np.ascontiguousarray(part, dtype="<f8").tobytes())
+        return digest.hexdigest()
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with one spelling per value: sorted keys, no spaces, shortest exact floats."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of an error message: `; did you mean "age"?`, or nothing if none is near."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f'; did you mean "{close[0]}"?' if close else ""
+
+
+def cell_from_arrays(
+    X: Any,
+    truth: Any,
+    *,
+    names: Sequence[str] | None = None,
+    trials: Any = None,
+    weights: Any = None,
+    offset: Any = None,
+) -> Cell:
+    """Check arrays and make them a cell.
+
+    Parameters
+    ----------
+    X : array-like (n, p)
+        Design matrix; no intercept is added.
+    truth : array-like (p,) or mapping
+        Coefficients, log-odds, in the order of X's columns or by name.
+    names : sequence of str, optional
+        Names of the columns; x1, x2, ... by default.
+    trials, weights, offset : array-like (n,), optional
+        Trials (integers), case weights (not negative), offset (log-odds).
+
+    Raises
+    ------
+    ValueError, TypeError
+        A wrong shape, text, nan or infinity, a negative or fractional number of trials, a
+        negative weight, a name that is repeated, missing or unknown.
+    """
+    design = as_floats("X", X)
+    if design.ndim != 2 or 0 in design.shape:
+        raise ValueError(f"X must be a matrix with rows and columns: found shape {design.shape}")
+    n, p = design.shape
+    names = tuple(names) if names is not None else tuple(f"x{j + 1}" for j in range(p))
+    taken = {f"({name})" for name in EXTRA_COLUMNS}
+    if len(names) != p or len({*names} - taken) != p:
+        raise ValueError(f"names must be {p} different texts, one per column of X: found {names}")
+    return Cell(
+        X=design,
+        truth=truth_vector(truth, names),
+        names=names,
+        trials=_trials(trials, n),
+        weights=_per_row("weights", weights, n, lowest=0.0),
+        offset=_per_row("offset", offset, n),
+    )
+
+
+def as_floats(name: str, value: Any) -> Array:
+    """A float64 array without nan or infinity; errors name the argument and the place."""
+    try:
+        array = np.array(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be numbers: found {value!r:.60}") from None
+    bad = np.argwhere(~np.isfinite(array))
+    if bad.size:
+        where = tuple(int(i) for i in bad[0])
+        raise ValueError(f"{name} must be finite: found {array[where]} at index {where}")
+    return array
+
+
+def truth_vector(truth: Any, names: tuple[str, ...]) -> Array:
+    """Coefficients in the order of `names`, from an array or a table by name."""
+    if isinstance(truth, Mapping):
+        for name in truth:
+            if name not in names:
+                hint = nearest(str(name), names)
+                raise ValueError(
+                    f'truth names the unknown coefficient "{name}": the design has '
+                    f"{', '.join(names)}{hint}"
+                )
+        missing = [name for name in names if name not in truth]
+        if missing:
+            raise ValueError(f"truth must give every coefficient: {', '.join(missing)} missing")
+        truth = [truth[name] for name in names]
+    vector = as_floats("truth", truth)
+    if vector.shape != (len(names),):
+        raise ValueError(
+            f"truth must be {len(names)} coefficients ({', '.join(names)}): "
+            f"found shape {vector.shape}"
+        )
+    return vector
+
+
+def _per_row(name: str, value: Any, n: int, lowest: float = -np.inf) -> Array | None:
+    if value is None:
+        return None
+    array = as_floats(name, value)
+    if array.shape != (n,):
+        raise ValueError(f"{name} must have one entry per row, {n}: found shape {array.shape}")
+    low = np.flatnonzero(array < lowest)
+    if low.size:
+        raise ValueError(
+            f"{name} must be at least {lowest:g}: found {array[low[0]]} at row {low[0]}"
+        )
+    return array
+
+
+def _trials(value: Any, n: int) -> Array | None:
+    array = _per_row("trials", value, n, lowest=0.0)
+    if array is None:
+        return None
+    fractional = np.flatnonzero(array != np.floor(array))
+    if fractional.size:
+        row = fractional[0]
+        raise ValueError(
+            f"trials must be whole numbers to simulate: found {array[row]} at row {row}"
+        )
+    if array.sum() > MAX_TRIALS:
+        raise ValueError(f"trials must sum to at most {MAX_TRIALS}: found {array.sum():.0f}")
+    return array

@@ -1,0 +1,128 @@
+"""Simulated outcomes by address: a replicate's data depend on seed, cell and number alone.
+
+The key of a replicate is fold_in(fold_in(key(seed), cell address), replicate). Generator and
+its configuration are fixed here rather than taken from JAX's global settings, so that
+block size, order, device, and whatever else runs in the process change nothing.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from jaxlogit.study.cells import Array, Cell
+
+IMPLEMENTATION = "threefry2x32"
+"""Counter-based: the same bits on every device, alone or in a batch."""
+
+
+@contextmanager
+def _random_settings() -> Iterator[None]:
+    with jax.enable_x64(True), jax.threefry_partitionable(True):
+        yield
+
+
+def random_record() -> dict[str, object]:
+    """What fixes the random numbers, and a few of them.
+
+    JAX promises a distribution, not values, from one version to the next. The fingerprint
+    tells whether this version still draws what a store was made with.
+
+    Returns
+    -------
+    dict
+        `implementation`, `threefry_partitionable`, `fingerprint` (four uniforms as
+        hexadecimal floats).
+    """
+    with _random_settings():
+        key = jax.random.fold_in(_cell_key(20260101, 12345), jnp.uint32(7))
+        draws = np.asarray(jax.random.uniform(key, (4,), jnp.float64))
+    return {
+        "implementation": IMPLEMENTATION,
+        "threefry_partitionable": True,
+        "fingerprint": [float(draw).hex() for draw in draws],
+    }
+
+
+def outcomes(cell: Cell, seed: int, start: int, stop: int) -> NDArray[np.uint8 | np.int32]:
+    """Successes of every row in the replicates start, ..., stop − 1.
+
+    One uniform per row, inverted through the exact distribution: y = #{k : u < P(Y > k)},
+    for one trial y = (u < mu).
+
+    Parameters
+    ----------
+    cell : Cell
+        Design, truth and address.
+    seed : int
+        The study's seed.
+    start, stop : int
+        Range of replicates, 0 ≤ start < stop ≤ 2³².
+
+    Returns
+    -------
+    (stop − start, n) array
+        uint8 where every row has at most 255 trials, int32 otherwise.
+    """
+    tail, first, trials = _tails(cell)
+    # The largest number of trials has m + 1 outcomes: its bit length halvings find one.
+    steps = int(trials.max(initial=0)).bit_length()
+    with _random_settings():
+        drawn = _draw(
+            _cell_key(seed, cell.address), jnp.uint32(start), tail, first, trials,
+            count=stop - start, steps=steps,
+        )  # fmt: skip
+        return np.asarray(drawn)
+
+
+def _cell_key(seed: int, address: int) -> jax.Array:
+    return jax.random.fold_in(jax.random.key(seed, impl=IMPLEMENTATION), jnp.uint32(address))
+
+
+def _tails(cell: Cell) -> tuple[Array, NDArray[np.int32], NDArray[np.int32]]:
+    """P(Y > k) for k = 0..m−1, row after row in one array; each row's first entry; m."""
+    eta = cell.X @ cell.truth + (0.0 if cell.offset is None else cell.offset)
+    mu = special.expit(eta)
+    n = mu.size
+    if cell.trials is None:
+        return mu, np.arange(n, dtype=np.int32), np.ones(n, np.int32)
+    trials = cell.trials.astype(np.int32)
+    first = np.concatenate([[0], np.cumsum(trials)[:-1]]).astype(np.int32)
+    row = np.repeat(np.arange(n), trials)
+    k = np.arange(row.size) - first[row]
+    # One trial is spelled as mu itself, so that grouped and ungrouped rows agree to the bit.
+    tail = np.where(trials[row] == 1, mu[row], special.bdtrc(k, trials[row], mu[row]))
+    return tail, first, trials
+
+
+@partial(jax.jit, static_argnames=("count", "steps"))
+def _draw(
+    key: jax.Array,
+    start: jax.Array,
+    tail: jax.Array,
+    first: jax.Array,
+    trials: jax.Array,
+    count: int,
+    steps: int,
+) -> jax.Array:
+    n = trials.shape[0]
+
+    def one(replicate: jax.Array) -> jax.Array:
+        u = jax.random.uniform(jax.random.fold_in(key, replicate), (n,), jnp.float64)
+        if steps == 1 and tail.shape[0] == n:  # one trial in every row
+            return (u < tail).astype(jnp.uint8)
+        low, high = jnp.zeros_like(trials), trials
+        for _ in range(steps):
+            middle = (low + high) // 2
+            open_ = middle < high
+            above = open_ & (u < tail[jnp.where(open_, first + middle, 0)])
+            low = jnp.where(above, middle + 1, low)
+            high = jnp.where(open_ & ~above, middle, high)
+        return low.astype(jnp.uint8 if steps <= 8 else jnp.int32)
+
+    return jax.vmap(one)(start + jnp.arange(count, dtype=jnp.uint32))

@@ -1,0 +1,277 @@
+"""The parts of a store: Parquet files that hold a range of replicates each, whole or not at all.
+
+A part's name ends with a digest of its content, so truncation and flipped bits are seen
+before anything is read from it. Within a part each (method, term) is one row group: a table
+over a million replicates reads one group of every part at a time. Any tool that reads Parquet
+can read `parts/*.parquet` as one table.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from jaxlogit.study.files import (
+    content_digest,
+    file_digest,
+    locked,
+    remove_leftovers,
+    write_atomic,
+)
+from jaxlogit.study.measures import Replicates
+from jaxlogit.study.record import Record, merged, read_record, write_record
+
+COLUMNS = ("estimate", "std_error", "lower", "upper", "p_value")
+
+SCHEMA = pa.schema(
+    [
+        pa.field("cell", pa.string(), nullable=False),
+        pa.field("replicate", pa.int64(), nullable=False),
+        pa.field("method", pa.string(), nullable=False),
+        pa.field("term", pa.string(), nullable=False),
+        *(pa.field(name, pa.float64(), nullable=False) for name in COLUMNS),
+        pa.field("status", pa.int32(), nullable=False),
+    ]
+)
+
+PART_NAME = re.compile(r"part-[0-9a-f]{8}-\d{10}-\d{10}-([0-9a-f]{16})\.parquet")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One whole file: some methods on the replicates start, ..., stop − 1 of a cell."""
+
+    path: Path
+    cell: str
+    start: int
+    stop: int
+    methods: tuple[str, ...]
+    footer: pq.FileMetaData
+
+
+@dataclass(frozen=True)
+class Group:
+    """The rows of one method and term in one part; arrays (stop − start,)."""
+
+    method: str
+    term: str
+    rows: Replicates
+    status: NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Task:
+    """Replicates start, ..., stop − 1 of a cell, and the methods they still lack."""
+
+    cell: str
+    start: int
+    stop: int
+    methods: tuple[str, ...]
+
+
+@contextmanager
+def open_store(folder: Path, record: Record) -> Iterator[tuple[Record, list[Part]]]:
+    """Make or resume a store, hold it for this run, and list its whole parts.
+
+    Leftovers of killed runs are removed; a damaged part is renamed to end in `.damaged` and
+    said on standard error.
+
+    Parameters
+    ----------
+    folder : path
+    record : Record
+        Of the study to be run.
+
+    Yields
+    ------
+    tuple of Record and list of Part
+        The store's record, extended by this study, and what need not be computed again.
+
+    Raises
+    ------
+    ValueError
+        The folder holds something else or another study, or another run is using it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    ours = {"study.json", "parts", "designs", "lock"}
+    foreign = [f.name for f in folder.iterdir() if f.name not in ours and f.name[0] != "."]
+    if foreign and not (folder / "study.json").exists():
+        raise ValueError(f"store {folder} is a folder of other things: found {min(foreign)}")
+    with locked(folder):
+        for place in (folder, folder / "parts", folder / "designs"):
+            remove_leftovers(place)
+        (folder / "parts").mkdir(exist_ok=True)
+        if (folder / "study.json").exists():
+            record = merged(read_record(folder, spare=record.cells), record, folder)
+        write_record(folder, record)
+        parts, damaged = scan(folder, record)
+        for path, reason in damaged:
+            path.rename(path.with_name(path.name + ".damaged"))
+            print(f"{path}: {reason}; set aside, to be computed again", file=sys.stderr)
+        yield record, parts
+
+
+def scan(folder: Path, record: Record) -> tuple[list[Part], list[tuple[Path, str]]]:
+    """The store's whole parts in order, and the damaged ones with the reason.
+
+    Raises
+    ------
+    ValueError
+        Two parts hold the same replicates of the same method.
+    """
+    parts, damaged = [], []
+    for path in sorted((folder / "parts").glob("*.parquet")):
+        if path.name.startswith("."):
+            continue
+        part = _read_footer(path, record)
+        if isinstance(part, Part):
+            parts.append(part)
+        else:
+            damaged.append((path, part))
+    parts.sort(key=lambda part: (part.cell, part.start))
+    for cell in record.cells:
+        for method in record.methods:
+            held = [part for part in parts if part.cell == cell.label and method in part.methods]
+            for one, other in pairwise(held):
+                if one.stop > other.start:
+                    raise ValueError(
+                        f"{one.path} and {other.path} hold the same replicates: remove one"
+                    )
+    return parts, damaged
+
+
+def _read_footer(path: Path, record: Record) -> Part | str:
+    """The part, or why it cannot be used."""
+    named = PART_NAME.fullmatch(path.name)
+    if named is None:
+        return "not named like a part of this store"
+    try:
+        if file_digest(path) != named[1]:
+            return "damaged: its content does not match the digest in its name"
+        footer = pq.read_metadata(path)
+        note = json.loads(footer.metadata[b"jaxlogit"])
+        cell = record.cell(note["cell"])
+    except (OSError, pa.ArrowException, KeyError, StopIteration, ValueError) as error:
+        return f"unreadable: {error!r:.80}"
+    if note["identity"] != record.identity(cell):
+        return "it belongs to another study"
+    part = Part(path, note["cell"], note["start"], note["stop"], tuple(note["methods"]), footer)
+    rows = (part.stop - part.start) * len(part.methods) * len(cell.names)
+    return part if footer.num_rows == rows else "its number of rows is wrong"
+
+
+def missing(
+    parts: Iterable[Part], record: Record, methods: Sequence[str], replicates: int, chunk: int
+) -> list[Task]:
+    """What is left to compute: every cell's lacking replicates and methods, in chunks.
+
+    Parameters
+    ----------
+    parts : iterable of Part
+        What the store holds.
+    record : Record
+        For its cells.
+    methods : sequence of str
+        Methods asked for.
+    replicates : int
+        Replicates asked for, per cell.
+    chunk : int
+        Most replicates in one task.
+    """
+    tasks = []
+    for cell in record.cells:
+        held = [part for part in parts if part.cell == cell.label]
+        ends = {end for part in held for end in (part.start, part.stop) if end < replicates}
+        for start, stop in pairwise(sorted({*range(0, replicates, chunk), replicates, *ends})):
+            whole = [part for part in held if part.start <= start and stop <= part.stop]
+            done = {method for part in whole for method in part.methods}
+            lacking = tuple(method for method in methods if method not in done)
+            if lacking:
+                tasks.append(Task(cell.label, start, stop, lacking))
+    return tasks
+
+
+def write_part(folder: Path, record: Record, task: Task, groups: Iterable[Group]) -> Part:
+    """Write one part atomically: a row group for every method and term.
+
+    Parameters
+    ----------
+    folder : path
+        The store.
+    record : Record
+        For the identity of the cell.
+    task : Task
+        Cell, range and methods.
+    groups : iterable of Group
+        Method by method, and the terms of each in the order of the cell's names.
+    """
+    cell = record.cell(task.cell)
+    note = {
+        "identity": record.identity(cell),
+        "cell": task.cell,
+        "start": task.start,
+        "stop": task.stop,
+        "methods": list(task.methods),
+    }
+    schema = SCHEMA.with_metadata({"jaxlogit": json.dumps(note)})
+    sink = pa.BufferOutputStream()
+    with pq.ParquetWriter(
+        sink,
+        schema,
+        compression="zstd",
+        use_dictionary=["cell", "method", "term", "status"],  # pyright: ignore[reportArgumentType]
+        column_encoding={"replicate": "DELTA_BINARY_PACKED"},
+    ) as writer:
+        for group in groups:
+            table = _table(task, group, schema)
+            writer.write_table(table, row_group_size=table.num_rows)
+    content = memoryview(sink.getvalue())
+    name = f"part-{cell.address:08x}-{task.start:010d}-{task.stop:010d}-{content_digest(content)}"
+    path = folder / "parts" / f"{name}.parquet"
+    write_atomic(path, content)
+    return Part(path, task.cell, task.start, task.stop, task.methods, pq.read_metadata(path))
+
+
+def _table(task: Task, group: Group, schema: pa.Schema) -> pa.Table:
+    n = task.stop - task.start
+    floats = [np.asarray(getattr(group.rows, name), dtype=np.float64) for name in COLUMNS]
+    columns = [
+        pa.repeat(pa.scalar(task.cell), n),
+        pa.array(np.arange(task.start, task.stop, dtype=np.int64)),
+        pa.repeat(pa.scalar(group.method), n),
+        pa.repeat(pa.scalar(group.term), n),
+        *(pa.array(values) for values in floats),
+        pa.array(np.asarray(group.status, dtype=np.int32)),
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def read_rows(
+    parts: Iterable[Part], record: Record, cell: str, method: str, term: str
+) -> tuple[pa.Table, NDArray[np.int64]]:
+    """Every stored row of one cell, method and term, in the order of the replicates.
+
+    Returns
+    -------
+    tuple of table and array
+        The rows, and their replicate numbers (n,).
+    """
+    position = record.cell(cell).names.index(term)
+    terms = len(record.cell(cell).names)
+    tables = [SCHEMA.empty_table()]
+    for part in parts:
+        if part.cell == cell and method in part.methods:
+            group = part.methods.index(method) * terms + position
+            with pq.ParquetFile(part.path, metadata=part.footer) as file:
+                tables.append(file.read_row_group(group).replace_schema_metadata())
+    table = pa.concat_tables(tables)
+    return table, table["replicate"].to_numpy()

@@ -1,0 +1,194 @@
+"""The command line: exit statuses, one line for bad input, and the whole way of a study."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from jaxlogit.cli import main
+
+SPEC = """
+name = "mini"
+seed = 3
+replicates = 24
+methods = ["ml:wald", "ml:lr"]
+[design]
+data = "mini.csv"
+formula = "y ~ x"
+trials = "m"
+truth = "mle"
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli")
+    frame = pd.DataFrame({"x": [0, 1, 2, 3], "y": [2, 3, 6, 7], "m": 9})
+    frame.to_csv(folder / "mini.csv", index=False)
+    (folder / "mini.toml").write_text(SPEC)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def store(folder):
+    path = folder / "done"
+    assert main(["study", "run", str(folder / "mini.toml"), "--store", str(path)]) == 0
+    return path
+
+
+def fails(capsys, arguments, message):
+    """Exit 1, nothing printed, and one line that matches."""
+    try:
+        code = main([str(argument) for argument in arguments])
+    except SystemExit as exit_:
+        code = exit_.code
+    said = capsys.readouterr()
+    assert (code, said.out) == (1, "")
+    assert said.err.count("\n") == 1
+    assert "Traceback" not in said.err
+    assert re.search(message, said.err), said.err
+
+
+def test_run_prints_tables_and_writes_csv(folder, capsys, monkeypatch):
+    monkeypatch.chdir(folder)
+    csv = folder / "measures.csv"
+    assert main(["study", "run", "mini.toml", "--csv", str(csv), "--replicates", "10"]) == 0
+    said = capsys.readouterr()
+    assert "Coverage of 95 % intervals" in said.out
+    assert "mini: 10 replicates to compute, results in mini-study" in said.err
+    assert "10/10" in said.err
+    assert (folder / "mini-study" / "study.json").exists()
+    table = pd.read_csv(csv)
+    assert len(table) == 4
+    assert np.isfinite(table.coverage_mcse).all()
+
+
+def test_second_run_has_nothing_to_do(folder, store, capsys):
+    assert main(["study", "run", str(folder / "mini.toml"), "--store", str(store)]) == 0
+    assert "nothing left to compute" in capsys.readouterr().err
+
+
+def test_no_progress_says_nothing(folder, store, capsys):
+    command = ["study", "run", str(folder / "mini.toml"), "--store", str(store), "--no-progress"]
+    assert main(command) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_status_summary_and_replay_of_a_store(store, folder, capsys):
+    assert main(["study", "status", str(store)]) == 0
+    assert "24 replicates asked for" in capsys.readouterr().out
+    assert main(["study", "summary", str(store), "--markdown"]) == 0
+    assert "| x " in capsys.readouterr().out
+    assert main(["study", "summary", str(store), "--differences"]) == 0
+    assert "wald - lr" in capsys.readouterr().out
+    csv = folder / "replicate.csv"
+    assert main(["study", "replay", str(store), "--replicate", "5", "--csv", str(csv)]) == 0
+    assert "Cell main, replicate 5" in capsys.readouterr().out
+    table = pd.read_csv(csv)
+    assert list(table) == ["(y)", "Intercept", "x", "(trials)"]
+    assert (table["(trials)"] == 9).all()
+
+
+def test_summary_says_what_is_damaged(folder, store, tmp_path, capsys):
+    copy = tmp_path / "copy"
+    subprocess.run(["cp", "-r", str(store), str(copy)], check=True)
+    (part,) = (copy / "parts").glob("*.parquet")
+    part.write_bytes(b"x")
+    assert main(["study", "summary", str(copy)]) == 0
+    said = capsys.readouterr()
+    assert "damaged" in said.err and "left out" in said.err
+    assert "1 damaged parts are left out" in said.out
+    assert "n/a" in said.out
+
+
+def test_datasets_are_listed(capsys):
+    assert main(["datasets"]) == 0
+    assert re.search(r"birthwt +189 +low ~", capsys.readouterr().out)
+
+
+def test_version_and_help(capsys):
+    for option in ("--version", "--help"):
+        with pytest.raises(SystemExit) as exit_:
+            main([option])
+        assert exit_.value.code == 0
+    assert "jaxlogit" in capsys.readouterr().out
+
+
+def test_usage_errors_are_one_line(capsys):
+    fails(capsys, ["study"], "arguments are required: COMMAND")
+    fails(capsys, ["study", "rum", "birthwt"], "invalid choice: 'rum'")
+    fails(capsys, ["study", "run", "birthwt", "--replicates", "many"], "invalid int value: 'many'")
+    fails(capsys, ["study", "replay", "x"], "arguments are required: --replicate")
+
+
+def test_bad_input_is_one_line(folder, store, tmp_path, capsys):
+    spec = folder / "mini.toml"
+    fails(capsys, ["study", "run", "birthwd"], 'no study file birthwd.*"birthwt"')
+    fails(capsys, ["study", "run", spec, "--replicates", 0], "replicates must .*found 0")
+    fails(capsys, ["study", "summary", tmp_path], "has no study.json")
+    fails(capsys, ["study", "status", tmp_path / "gone"], "has no study.json")
+    fails(capsys, ["study", "replay", store, "--replicate", -1], "replicate must be .*found -1")
+    fails(capsys, ["study", "replay", store, "--replicate", 1, "--cell", "x"], 'no cell "x"')
+    changed = folder / "changed.toml"
+    for before, after, message in (
+        ('"y ~ x"', '"y ~ z"', "z"),
+        ('"y ~ x"', '"y ~"', "formula"),
+        ('"mini.csv"', '"gone.csv"', r"gone\.csv"),
+        ('"mini.csv"', '"birthwd"', "birthw"),
+        ("seed = 3", "sede = 3", r'changed\.toml: unknown key "sede".*"seed"'),
+        ("seed = 3", "seed = [", r"changed\.toml is not valid TOML"),
+        ('"mle"', "[1]", r"truth must be 2 coefficients"),
+    ):
+        changed.write_text(SPEC.replace(before, after))
+        fails(capsys, ["study", "run", changed, "--store", tmp_path / "new"], message)
+    assert not (tmp_path / "new").exists()
+
+
+def test_another_seed_in_the_same_store_is_refused(folder, store, capsys):
+    changed = folder / "seed.toml"
+    changed.write_text(SPEC.replace("seed = 3", "seed = 4"))
+    assert main(["study", "run", str(changed), "--store", str(store)]) == 1
+    assert "seed is 3 there and 4 here" in capsys.readouterr().err
+
+
+def test_help_loads_nothing_heavy():
+    """Help must not wait for JAX where the package itself does not import it."""
+    code = (
+        "import sys, jaxlogit; before = set(sys.modules)\n"
+        "import jaxlogit.cli; jaxlogit.cli.parser()\n"
+        "print(sorted({m.split('.')[0] for m in set(sys.modules) - before} "
+        "& {'jax', 'pandas', 'pyarrow', 'scipy', 'formulaic', 'rich'}))\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+def test_interrupt_exits_130_and_keeps_what_is_finished(folder, tmp_path):
+    command = [sys.executable, "-m", "jaxlogit", "study", "run", str(folder / "mini.toml"),
+               "--store", str(tmp_path), "--replicates", "400000"]  # fmt: skip
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as run:
+        deadline = time.monotonic() + 120
+        while not list((tmp_path / "parts").glob("*.parquet")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        run.send_signal(signal.SIGINT)
+        out, err = run.communicate()
+    assert run.returncode == 130
+    assert out == b""
+    assert err.decode().splitlines()[-1] == "jaxlogit: interrupted; finished parts are kept"
+    assert b"Traceback" not in err
+
+
+def test_a_closed_pipe_is_no_error(store):
+    command = (
+        f"{sys.executable} -m jaxlogit study summary {store} | head -1; exit ${{PIPESTATUS[0]}}"
+    )
+    run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=os.environ)
+    assert run.returncode == 0
+    assert run.stdout.startswith("Study mini")
+    assert run.stderr == ""

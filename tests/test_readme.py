@@ -1,0 +1,52 @@
+"""The README's Python runs and shows what it says."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+@pytest.fixture(scope="module")
+def names() -> dict:
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) == 5
+    namespace: dict = {}
+    for block in blocks:
+        exec(block, namespace)
+    return namespace
+
+
+def test_shapes(names: dict):
+    assert names["ends"].lower.shape == (4,)
+    assert names["fits"].coef.shape == (1000, 4)
+    assert len(names["model"].names) == 9
+
+
+def test_endometrial_numbers(names: dict):
+    fit = names["fit"]
+    assert names["jl"].Status(int(fit.status)).name == "SEPARATED_QUASI"
+    shown = {"atol": 5e-4, "rtol": 0}
+    np.testing.assert_allclose(fit.coef, [4.305, np.inf, -0.042, -2.903], **shown)
+    np.testing.assert_allclose(fit.confint().lower, [1.433, 1.284, -0.137, -4.786], **shown)
+    np.testing.assert_allclose(fit.confint().upper, [7.955, np.inf, 0.038, -1.436], **shown)
+    residual = fit.confint().residual
+    assert np.nanmax(residual) < 1e-8
+    assert np.argwhere(np.isnan(residual)).tolist() == [[1, 1]]
+
+
+def test_direction_is_a_proof(names: dict):
+    success = names["endometrial"]["HG"] == 1
+    along = names["X"] @ names["d"]
+    assert np.all(along[success] >= -1e-12) and np.all(along[~success] <= 1e-12)
+    assert np.any(along != 0)
+
+
+def test_commands_are_single_lines():
+    text = README.read_text(encoding="utf-8")
+    for mark in ("study-command", "test-command"):
+        (command,) = re.findall(rf"<!-- {mark} -->\n```sh\n(.*?)\n```", text, re.DOTALL)
+        assert "\n" not in command
+        assert command.startswith("python3 -m venv .venv && ")
