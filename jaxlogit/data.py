@@ -65,7 +65,7 @@ class Models:
 
 
 def collect(
-    X: Any,  # noqa: N803 - the design matrix is X everywhere in the field
+    X: Any,
     y: Any,
     trials: Any = None,
     weights: Any = None,

@@ -20,6 +20,7 @@ from jaxlogit.data import Models
 
 QUICK_STEPS = 9  # all but a few models in a thousand need 7 or fewer
 CAREFUL_STEPS = 120  # a separated model takes about 30, one for each e-fold of its log-likelihood
+FEW = 16  # models for which unrolled systems would take longer to compile than to solve
 SEPARATED = (int(Status.SEPARATED_QUASI), int(Status.SEPARATED_COMPLETE))
 
 
@@ -28,8 +29,12 @@ class _Task:
     """A task that gets its data merged: hashable, so that it is compiled once."""
 
     task: Callable
+    unroll: bool | None
+    """Whether small systems are unrolled; None where the task has no such choice."""
 
     def __call__(self, lane, shared, **options):
+        if self.unroll is not None:
+            options["unroll"] = self.unroll
         arrays = merge(lane[0], shared[0])
         return self.task(arrays, *lane[1:], *shared[1], **options)
 
@@ -64,8 +69,9 @@ class Solution:
         `spread` is the number of searches a model's task makes at once: it scales the block.
         """
         lanes, shared = self._without_response()
+        count = len(self.status) if index is None else len(index)
         return batch.run(
-            _Task(task), len(self.status), (lanes, self.coef, self.loglik), (shared, common),
+            _Task(task, count > FEW), len(self.status), (lanes, self.coef, self.loglik), (shared, common),
             row_elements=self.row_elements * spread, index=index, **options,
         )  # fmt: skip
 
@@ -74,7 +80,7 @@ class Solution:
         lanes, shared = self._without_response()
         lanes = Arrays(*(None if a is None else a[models] for a in lanes))
         return batch.run(
-            _Task(task), len(models), (lanes, self.coef[models], self.loglik[models], *extra),
+            _Task(task, None), len(models), (lanes, self.coef[models], self.loglik[models], *extra),
             (shared, common), row_elements=self.row_elements, **options,
         )  # fmt: skip
 
@@ -111,14 +117,14 @@ def fit(models: Models) -> Solution:
         design, transform = coordinates
         p = design.shape[1]
         products = None
-        if linalg.is_packed(p):
+        if linalg.unrolls(p):
             products = np.stack([design[:, i] * design[:, j] for i in range(p) for j in range(i + 1)])
         shared = shared._replace(design=design, transform=transform, products=products)
     count, n, p = models.n_models, models.n_rows, models.n_terms
     elements = n * p if lanes.design is not None else n
     steps = np.int32(QUICK_STEPS)
     found = batch.run(
-        _quick_fit, count, lanes, (shared, steps), row_elements=elements
+        _quick_fit, count, lanes, (shared, steps), row_elements=elements, unroll=count > FEW
     )  # fmt: skip
     own = lanes._replace(score_total=found.score_total, offset_total=found.offset_total)
     solution = Solution(
@@ -141,8 +147,8 @@ def fit(models: Models) -> Solution:
     return solution
 
 
-def _quick_fit(lane: Arrays, shared):
-    return tasks.quick_fit(merge(lane, shared[0]), shared[1])
+def _quick_fit(lane: Arrays, shared, *, unroll: bool):
+    return tasks.quick_fit(merge(lane, shared[0]), shared[1], unroll=unroll)
 
 
 def _careful_fit(lane: Arrays, shared):

@@ -23,9 +23,10 @@ def wald(solution: Solution, constraints: np.ndarray, nulls: np.ndarray):
     return out, status
 
 
-def _wald(arrays, coef, loglik, constraints, nulls):
+def _wald(arrays, coef, loglik, constraints, nulls, *, unroll):
     model = problem(arrays)
-    factor = linalg.cholesky(evaluate(model.rows, coef).information, coef.shape[0])
+    at = evaluate(model.rows, coef, unroll=unroll)
+    factor = linalg.cholesky(at.information, coef.shape[0])
     return jnp.stack(
         [
             tests.wald_statistic(factor, coef, constraint @ model.transform, null)
@@ -69,8 +70,8 @@ def restricted(
     return found, status
 
 
-def _quick_tests(arrays, coef, peak, constraints, nulls, max_steps):
-    return tasks.quick_tests(arrays, coef, peak, constraints, nulls, max_steps)
+def _quick_tests(arrays, coef, peak, constraints, nulls, max_steps, *, unroll):
+    return tasks.quick_tests(arrays, coef, peak, constraints, nulls, max_steps, unroll=unroll)
 
 
 def _careful_test(arrays, coef, peak, constraint, null, max_steps):
@@ -113,5 +114,5 @@ def user_coefficients(solution: Solution, working: np.ndarray) -> np.ndarray:
     return np.einsum("bij,b...j->b...i", transform, working)
 
 
-def _transform(arrays, coef, loglik):
+def _transform(arrays, coef, loglik, *, unroll):
     return problem(arrays).transform

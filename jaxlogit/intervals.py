@@ -43,8 +43,8 @@ def std_errors(solution: Solution, contrasts: np.ndarray) -> np.ndarray:
     return out
 
 
-def _std_error(arrays, coef, loglik, contrasts):
-    return tasks.std_error(arrays, coef, contrasts)
+def _std_error(arrays, coef, loglik, contrasts, *, unroll):
+    return tasks.std_error(arrays, coef, contrasts, unroll=unroll)
 
 
 def wald_ends(solution: Solution, contrasts: np.ndarray, level: float) -> Ends:
@@ -58,9 +58,17 @@ def wald_ends(solution: Solution, contrasts: np.ndarray, level: float) -> Ends:
 
 
 def inverted_ends(
-    solution: Solution, contrasts: np.ndarray, cutoff: float, method: str, solver: str
+    solution: Solution,
+    contrasts: np.ndarray,
+    cutoff: float,
+    method: str,
+    solver: str,
+    wanted: np.ndarray | None = None,
 ) -> Ends:
-    """Ends where the likelihood-ratio or score statistic reaches `cutoff`."""
+    """Ends where the likelihood-ratio or score statistic reaches `cutoff`.
+
+    `wanted` (B, q) names the ends worth a careful search; all of them by default.
+    """
     shape = (len(solution.status), len(contrasts), 2)
     status = np.empty(shape, np.int32)
     status[:] = solution.status[:, None, None]
@@ -71,6 +79,8 @@ def inverted_ends(
         if solver != "bisection":
             _search_quickly(solution, contrasts, cutoff, method, ends)
             todo = todo & (ends.status != Status.CONVERGED)
+    if wanted is not None:
+        todo = todo & wanted[..., None]
     _search_carefully(solution, contrasts, cutoff, method, ends, todo, finite=True)
     index = solution.separated
     if len(index):
@@ -99,8 +109,10 @@ def _search_quickly(solution: Solution, contrasts, cutoff, method, ends: Ends) -
     ends.n_steps[index], ends.residual[index] = found.n_steps, found.residual
 
 
-def _quick_ends(arrays, coef, peak, contrasts, cutoff, max_steps, *, method):
-    found = tasks.quick_ends(arrays, coef, peak, contrasts, cutoff, max_steps, method=method)
+def _quick_ends(arrays, coef, peak, contrasts, cutoff, max_steps, *, method, unroll):
+    found = tasks.quick_ends(
+        arrays, coef, peak, contrasts, cutoff, max_steps, method=method, unroll=unroll
+    )
     return found._replace(coef=None)
 
 
@@ -115,12 +127,12 @@ def _take_from_overlap(solution: Solution, contrasts, cutoff, method, solver, en
     if not np.any(keep):
         return
     index, alone = index[keep], alone[keep]
-    found = inverted_ends(part.take(keep), contrasts, cutoff, method, solver)
+    found = inverted_ends(part.take(keep), contrasts, cutoff, method, solver, alone)
     for whole, value in zip(ends, found, strict=True):
         whole[index] = np.where(alone[..., None], value, whole[index])
 
 
-def _left_alone(arrays, coef, loglik, contrasts):
+def _left_alone(arrays, coef, loglik, contrasts, *, unroll):
     return tasks.left_alone(arrays, contrasts)
 
 

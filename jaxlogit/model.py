@@ -21,7 +21,7 @@ FIT_SOLVERS = ("newton", "lbfgs")
 
 
 def fit(
-    X: Any,  # noqa: N803 - the design matrix is X everywhere in the field
+    X: Any,
     y: Any,
     *,
     trials: Any = None,
@@ -69,7 +69,7 @@ def fit(
     >>> fitted.coef.round(6)
     array([-2.627577,  0.912732])
     >>> fitted.confint().lower.round(6)
-    array([-5.851286,  0.212471])
+    array([-5.86105 ,  0.212471])
     """
     check_choice("solver", solver, FIT_SOLVERS)
     models = data.collect(X, y, trials, weights, offset, names)
@@ -348,7 +348,7 @@ class Fit:
             direction[index] = hypotheses.user_coefficients(part, part.direction)
         return Separation(self._out(model), self._out(words), self._out(direction))
 
-    def predict(self, X_new: Any, *, offset: Any = None) -> np.ndarray:  # noqa: N803
+    def predict(self, X_new: Any, *, offset: Any = None) -> np.ndarray:
         """Probabilities at the rows of X_new (k, p), or (B, k, p): (B, k).
 
         0 or 1 where a separated model's linear predictor is infinite, nan where it has no
@@ -389,8 +389,8 @@ class Fit:
         return report.summary(self, level, method)
 
 
-def _covariance(arrays, coef, loglik):
-    return tasks.covariance(arrays, coef)
+def _covariance(arrays, coef, loglik, *, unroll):
+    return tasks.covariance(arrays, coef, unroll=unroll)
 
 
 def _logistic(eta: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -209,17 +210,23 @@ def test_progress_is_lines_in_a_log(capsys):
 
 
 def test_kill_and_resume_give_the_tables_of_an_uninterrupted_run(result, tmp_path):
-    """The whole pipeline, killed as soon as some parts exist, twice; then run to its end."""
+    """The whole pipeline, killed amid its parts three times; then run to its end."""
     store = tmp_path / "store"
     code = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "import test_study_run as t\n"
-        f"t.run_study(t.groups(), store={str(store)!r}, progress=False, chunk=2)\n"
+        "study = t.groups(methods=[sys.argv[1]])\n"
+        f"t.run_study(study, store={str(store)!r}, progress=False, chunk=1)\n"
     )
-    for parts in (1, 4):
-        with subprocess.Popen([sys.executable, "-c", code], env=os.environ) as run:
-            while len(list((store / "parts").glob("*.parquet"))) < parts and run.poll() is None:
-                pass
+
+    def n_parts():
+        return len(list((store / "parts").glob("*.parquet")))
+
+    for new, method in ((1, LR), (7, WALD), (13, WALD)):
+        enough = n_parts() + new
+        with subprocess.Popen([sys.executable, "-c", code, method], env=os.environ) as run:
+            while n_parts() < enough and run.poll() is None:
+                time.sleep(0.002)
             run.send_signal(signal.SIGKILL)
         assert run.returncode == -signal.SIGKILL
     resumed = run_study(groups(), store=store, progress=False, chunk=30)

@@ -37,7 +37,7 @@ class Rows(NamedTuple):
     offset_total: jax.Array | None = None
     """() s'o, the constant that the offset adds to the log-likelihood; None with `offset`."""
     free: jax.Array | None = None
-    """Packed matrix added to the information: holds a search still along directions that the
+    """(p, p) matrix added to the information: holds a search still along directions that the
     rows say nothing about (a separated model's overlapping part); None elsewhere."""
 
 
@@ -111,24 +111,25 @@ def _loglik(rows: Rows, coef, eta):
     return linear - rows.total @ log_partition(eta)
 
 
-def evaluate(rows: Rows, coef) -> Evaluation:
-    """Log-likelihood, score and (packed) information at β."""
+def evaluate(rows: Rows, coef, *, unroll: bool = True) -> Evaluation:
+    """Log-likelihood, score and information at β; packed with `unroll`, where p allows it."""
     eta = linear_predictor(rows, coef)
     mu, curvature = row_derivatives(eta)
     if rows.total is not None:
         mu, curvature = rows.total * mu, rows.total * curvature
     score = rows.score_total - mu @ rows.design
-    information = weigh(rows, curvature)
+    information = weigh(rows, curvature, unroll and linalg.unrolls(len(score)))
     if rows.free is not None:
-        information = information + rows.free
+        information = information + (rows.free if information.ndim == 2 else linalg.pack(rows.free))
     return Evaluation(_loglik(rows, coef, eta), score, information)
 
 
-def weigh(rows: Rows, weights):
-    """X' diag(weights) X, packed where p is small."""
-    if rows.products is not None:
+def weigh(rows: Rows, weights, packed: bool):
+    """X' diag(weights) X."""
+    if packed and rows.products is not None:
         return rows.products @ weights
-    return linalg.pack(rows.design.T @ (weights[:, None] * rows.design))
+    matrix = rows.design.T @ (weights[:, None] * rows.design)
+    return linalg.pack(matrix) if packed else matrix
 
 
 def information_derivative(rows: Rows, coef, vector):

@@ -1,10 +1,10 @@
 """Small symmetric positive-definite systems, written so that `vmap` makes them fast.
 
-Up to `UNROLL_LIMIT` columns a symmetric matrix is kept packed (its lower triangle by
-rows) and the Cholesky recurrence is unrolled over scalars: under `vmap` every scalar is
-a vector over models, so that the whole factorisation fuses. XLA's own Cholesky runs the
-batch one matrix at a time. Above the limit the matrix is an ordinary (p, p) array and
-LAPACK is used.
+A packed matrix (its lower triangle by rows) gets the Cholesky recurrence unrolled over
+scalars: under `vmap` every scalar is a vector over models, so that the factorisation fuses,
+where XLA's own Cholesky runs the batch one matrix at a time. An ordinary (p, p) array goes to
+LAPACK: for p above `UNROLL_LIMIT`, and for the careful searches of a few models, which would
+take longer to compile unrolled than to run.
 """
 
 from typing import NamedTuple
@@ -30,8 +30,8 @@ def packed_size(p: int) -> int:
     return p * (p + 1) // 2
 
 
-def is_packed(p: int) -> bool:
-    """Whether symmetric (p, p) matrices are kept packed."""
+def unrolls(p: int) -> bool:
+    """Whether (p, p) systems are small enough to be kept packed and unrolled."""
     return p <= UNROLL_LIMIT
 
 
@@ -42,16 +42,14 @@ def column_products(design):
 
 
 def pack(matrix):
-    """Lower triangle by rows of a symmetric matrix, where p is small; else the matrix."""
+    """Lower triangle of a symmetric matrix by rows, (p(p+1)/2,)."""
     p = matrix.shape[-1]
-    if not is_packed(p):
-        return matrix
     return jnp.stack([matrix[i, j] for i in range(p) for j in range(i + 1)])
 
 
 def unpack(symmetric, p: int):
-    """The full (p, p) matrix of `pack`'s output."""
-    if not is_packed(p):
+    """The full (p, p) matrix of a packed one; a full one as it is."""
+    if symmetric.ndim == 2:
         return symmetric
     entry = [[_at(i, j) for j in range(p)] for i in range(p)]
     return jnp.stack([jnp.stack([symmetric[k] for k in row]) for row in entry])
@@ -62,12 +60,12 @@ def _at(i: int, j: int) -> int:
 
 
 def cholesky(symmetric, p: int) -> Factor:
-    """Cholesky factor of a symmetric matrix, with its smallest relative pivot.
+    """Cholesky factor of a symmetric matrix, packed (unrolled) or full (LAPACK).
 
     A matrix that is not positive definite gives a factor made with clamped pivots and a
     `smallest_pivot` at or below zero; nothing becomes nan unless the input holds one.
     """
-    if not is_packed(p):
+    if symmetric.ndim == 2:
         return _lapack_cholesky(symmetric)
     rows: list[list] = []
     inverse_diagonal = []
@@ -90,6 +88,12 @@ def cholesky(symmetric, p: int) -> Factor:
         rows.append(row)
         inverse_diagonal.append(inverse)
     return Factor(rows, inverse_diagonal, smallest)  # pyright: ignore[reportArgumentType]
+
+
+def small_factor(matrix) -> Factor:
+    """Cholesky factor of a (q, q) matrix of constraints: one number as a rule."""
+    q = matrix.shape[0]
+    return cholesky(pack(matrix) if q == 1 else matrix, q)
 
 
 def _lapack_cholesky(matrix) -> Factor:

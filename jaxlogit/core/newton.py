@@ -91,7 +91,7 @@ def newton_step(factor: linalg.Factor, score, constraint=None, gap=None):
     halves = [linalg.half_solve(factor, constraint[i]) for i in range(q)]
     inner = jnp.stack([jnp.stack([linalg.dot(a, b) for b in halves]) for a in halves])
     excess = jnp.stack([linalg.dot(a, half) for a in halves]) - gap
-    multiplier = linalg.solve(linalg.cholesky(linalg.pack(inner), q), excess)
+    multiplier = linalg.solve(linalg.small_factor(inner), excess)
     free = half
     for i, column in enumerate(halves):
         free = _axpy(-multiplier[i], column, free)

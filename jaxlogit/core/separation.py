@@ -70,7 +70,7 @@ def judge(design, successes, total, direction, residual, score) -> Verdict:
     unclear = jnp.any(unmoved & ~(jnp.abs(relative) <= MARGIN_ERROR))
     least = jnp.min(jnp.where(unmoved, jnp.abs(residual), jnp.inf))
     unproved = least < BALANCE * score
-    eigenvalues = jnp.linalg.eigvalsh(design.T @ (unmoved[:, None] * design))
+    eigenvalues = jnp.linalg.eigvalsh(design.T @ jnp.where(unmoved[:, None], design, 0.0))
     nullity = jnp.sum(eigenvalues < null_limit(design), dtype=jnp.int32)
     separates = finite & jnp.all(relative >= -MARGIN_ERROR)
     doubtful = ~finite | unclear | unproved
@@ -96,7 +96,7 @@ def overlapping_part(design, successes, total, direction):
     """
     relative = relative_margins(design, successes, total, direction)
     unmoved = (total > 0) & ~(relative >= CLEAR_MARGIN)
-    values, vectors = jnp.linalg.eigh(design.T @ (unmoved[:, None] * design))
+    values, vectors = jnp.linalg.eigh(design.T @ jnp.where(unmoved[:, None], design, 0.0))
     null = jnp.where(values < null_limit(design), 1.0, 0.0)
     free = 0.25 * design.shape[0] * (vectors * null) @ vectors.T
     return jnp.where(unmoved, total, 0.0), free

@@ -37,14 +37,13 @@ class Fitted(NamedTuple):
     nullity: jax.Array
 
 
-def quick_fit(arrays: Arrays, max_steps) -> Fitted:
+def quick_fit(arrays: Arrays, max_steps, *, unroll: bool = True) -> Fitted:
     """Undamped Newton from 0; UNDECIDED without a certificate."""
     model = problem(arrays)
     start, n_first = first_step(model)
     search = start_search(start)._replace(n_steps=n_first)
-    end = newton(
-        partial(evaluate, model.rows), search, model.scale, max_steps + n_first, halving=False
-    )
+    at = partial(evaluate, model.rows, unroll=unroll)
+    end = newton(at, search, model.scale, max_steps + n_first, halving=False)
     done = end.status == Status.CONVERGED
     status = jnp.where(done, end.status, jnp.int32(UNDECIDED))
     return _fitted(model, end.coef, status, end.n_steps, jnp.zeros_like(start), jnp.int32(0))
@@ -65,14 +64,15 @@ def careful_fit(arrays: Arrays, max_steps) -> Fitted:
     rows = model.rows
     p = rows.score_total.shape[0]
     zero = jnp.zeros_like(rows.score_total)
-    at_zero = evaluate(rows, zero)
+    at = partial(evaluate, rows, unroll=False)
+    at_zero = at(zero)
     pivot = linalg.cholesky(at_zero.information, p).smallest_pivot
     end = newton(
-        partial(evaluate, rows), start_search(zero), model.scale, max_steps, halving=True
+        at, start_search(zero), model.scale, max_steps, halving=True
     )
     total = rows.total if rows.total is not None else jnp.ones_like(rows.design[:, 0])
     left = total * jax.lax.logistic(linear_predictor(rows, end.coef)) - model.successes
-    score = jnp.max(jnp.abs(evaluate(rows, end.coef).score)) + model.scale.score_error
+    score = jnp.max(jnp.abs(at(end.coef).score)) + model.scale.score_error
     verdict = separation.judge(rows.design, model.successes, total, end.step, left, score)
     certain = is_flat(end) & verdict.separates & ~verdict.doubtful
     kind = jnp.where(
@@ -97,10 +97,9 @@ def overlapping_fit(arrays: Arrays, max_steps) -> Fitted:
     model = problem(arrays)
     zero = jnp.zeros_like(model.rows.score_total)
     end = newton(
-        partial(evaluate, model.rows), start_search(zero), model.scale, max_steps, halving=True
+        partial(evaluate, model.rows, unroll=False), start_search(zero), model.scale, max_steps, halving=True
     )
-    free = linalg.unpack(model.rows.free, len(zero))
-    nullity = jnp.round(jnp.trace(free) * 4.0 / model.rows.design.shape[0]).astype(jnp.int32)
+    nullity = jnp.round(jnp.trace(model.rows.free) * 4.0 / model.rows.design.shape[0]).astype(jnp.int32)
     return _fitted(model, end.coef, end.status, end.n_steps, arrays.direction, nullity)
 
 
@@ -108,7 +107,7 @@ def left_alone(arrays: Arrays, contrasts):
     """Which contrasts (q, p) are settled by the overlapping part alone, (q,) bool."""
     model = problem(arrays)
     working = contrasts @ model.transform
-    free = linalg.unpack(model.rows.free, working.shape[1]) * (4.0 / model.rows.design.shape[0])
+    free = model.rows.free * (4.0 / model.rows.design.shape[0])
     share = jnp.linalg.norm(working @ free, axis=1) / jnp.linalg.norm(working, axis=1)
     return share < separation.CLEAR_SLOPE
 
@@ -128,18 +127,20 @@ def _fitted(model: Problem, coef, status, n_steps, direction, nullity) -> Fitted
     )
 
 
-def covariance(arrays: Arrays, coef):
+def covariance(arrays: Arrays, coef, *, unroll: bool = True):
     """T I(β)⁻¹ T', the covariance of the user's coefficients, (p, p)."""
     model = problem(arrays)
     p = coef.shape[0]
-    factor = linalg.cholesky(evaluate(model.rows, coef).information, p)
+    at = evaluate(model.rows, coef, unroll=unroll)
+    factor = linalg.cholesky(at.information, p)
     return model.transform @ linalg.inverse(factor, p) @ model.transform.T
 
 
-def std_error(arrays: Arrays, coef, contrasts):
+def std_error(arrays: Arrays, coef, contrasts, *, unroll: bool = True):
     """Standard errors sqrt(c'I⁻¹c) of contrasts (q, p) in the user's coordinates, (q,)."""
     model = problem(arrays)
-    factor = linalg.cholesky(evaluate(model.rows, coef).information, coef.shape[0])
+    at = evaluate(model.rows, coef, unroll=unroll)
+    factor = linalg.cholesky(at.information, coef.shape[0])
     halves = (linalg.half_solve(factor, c) for c in contrasts @ model.transform)
     return jnp.sqrt(jnp.stack([linalg.dot(half, half) for half in halves]))
 
@@ -152,15 +153,25 @@ def to_working(arrays: Arrays, contrasts):
 SIDES = (-1.0, 1.0)
 
 
-def quick_ends(arrays: Arrays, coef, peak, contrasts, cutoff, max_steps, *, method: str) -> Bound:
+def quick_ends(
+    arrays: Arrays,
+    coef,
+    peak,
+    contrasts,
+    cutoff,
+    max_steps,
+    *,
+    method: str,
+    unroll: bool = True,
+) -> Bound:
     """Both interval ends of each contrast (q, p); fields (q, 2, …), lower end first.
 
     `method` is "lr" or "score"; from the Wald end along the tangent of the profile path.
     """
     model = problem(arrays)
     rows, scale = model.rows, model.scale
-    factor = linalg.cholesky(evaluate(rows, coef).information, coef.shape[0])
-    at = partial(evaluate, rows)
+    at = partial(evaluate, rows, unroll=unroll)
+    factor = linalg.cholesky(at(coef).information, coef.shape[0])
 
     def one_end(contrast, side):
         target = Target(contrast, side, cutoff)
@@ -178,7 +189,7 @@ def quick_ends(arrays: Arrays, coef, peak, contrasts, cutoff, max_steps, *, meth
 def end_from_inside(arrays: Arrays, coef, peak, contrast, side, cutoff) -> Bound:
     """One likelihood-ratio end of a model without a finite maximum, quickly."""
     model = problem(arrays)
-    at = partial(evaluate, model.rows)
+    at = partial(evaluate, model.rows, unroll=False)
     target = Target(contrast @ model.transform, side, cutoff)
     start = bounds.point_inside(at, coef, peak, cutoff, model.scale)
     return bounds.lambda_step(at, start, peak, target, model.scale, FAR_STEPS)
@@ -189,7 +200,7 @@ def bracketed_end(
 ) -> Bound:
     """One interval end by bracketing, from the maximum, or from a point well inside."""
     model = problem(arrays)
-    at = partial(evaluate, model.rows)
+    at = partial(evaluate, model.rows, unroll=False)
     working = contrast @ model.transform
     target = Target(working, side, cutoff)
     if not finite:
@@ -214,10 +225,12 @@ class Tested(NamedTuple):
     status: jax.Array
 
 
-def quick_tests(arrays: Arrays, coef, peak, constraints, nulls, max_steps) -> Tested:
+def quick_tests(
+    arrays: Arrays, coef, peak, constraints, nulls, max_steps, *, unroll: bool = True
+) -> Tested:
     """Restricted maxima of hypotheses C β = b, (h, q, p) and (h, q), from the tangent."""
     model = problem(arrays)
-    at = partial(evaluate, model.rows)
+    at = partial(evaluate, model.rows, unroll=unroll)
     factor = linalg.cholesky(at(coef).information, coef.shape[0])
 
     def one_test(constraint, null):
@@ -232,7 +245,7 @@ def careful_test(arrays: Arrays, peak, constraint, null, max_steps) -> Tested:
     model = problem(arrays)
     working = constraint @ model.transform
     start = tests.projected_start(working, null)
-    at = partial(evaluate, model.rows)
+    at = partial(evaluate, model.rows, unroll=False)
     return _tested(at, model, peak, start, working, null, max_steps, halving=True)
 
 

@@ -20,7 +20,7 @@ def wald_statistic(factor: linalg.Factor, coef, constraint, null):
     """The Wald statistic from the information's factor at β̂ (p,), C (q, p) and b (q,)."""
     inner = constraint_covariance(factor, constraint)
     gap = constraint @ coef - null
-    half = linalg.half_solve(linalg.cholesky(linalg.pack(inner), len(null)), gap)
+    half = linalg.half_solve(linalg.small_factor(inner), gap)
     return linalg.dot(half, half)
 
 
@@ -33,15 +33,15 @@ def constraint_covariance(factor: linalg.Factor, constraint):
 def tangent_start(factor: linalg.Factor, coef, constraint, null):
     """β̂ moved onto C β = b along the tangent of the profile path, (p,)."""
     columns = jnp.stack([linalg.solve(factor, row) for row in constraint])
-    inner = linalg.pack(constraint @ columns.T)
+    inner = constraint @ columns.T
     gap = null - constraint @ coef
-    return coef + linalg.solve(linalg.cholesky(inner, len(null)), gap) @ columns
+    return coef + linalg.solve(linalg.small_factor(inner), gap) @ columns
 
 
 def projected_start(constraint, null):
     """The point of C β = b nearest to 0, (p,)."""
-    inner = linalg.pack(constraint @ constraint.T)
-    return linalg.solve(linalg.cholesky(inner, len(null)), null) @ constraint
+    inner = constraint @ constraint.T
+    return linalg.solve(linalg.small_factor(inner), null) @ constraint
 
 
 def restricted_maximum(

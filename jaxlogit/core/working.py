@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxlogit.core import linalg, separation
+from jaxlogit.core import separation
 from jaxlogit.core.likelihood import Rows, case_count, row_reach
 from jaxlogit.core.newton import Scale
 
@@ -80,7 +80,6 @@ def problem(arrays: Arrays) -> Problem:
         successes = jnp.where(total > 0, successes, 0.0)
         score_total = successes @ design
         offset_total = None if offset is None else successes @ offset
-        free = linalg.pack(free)
     assert score_total is not None
     rows = Rows(design, score_total, arrays.products, total, offset, offset_total, free)
     reach = row_reach(rows)

@@ -72,7 +72,7 @@ class StudyResult:
         """
         rows = []
         for cell, method, j in self._groups():
-            replicates, _, _ = self._read(cell, method, cell.names[j])
+            replicates, _ = self._read(cell, method, cell.names[j])
             found = measure(replicates, cell.truth[j], self.record.significance)
             rows.append(_place(cell, method, j) | found.to_row())
         return pd.DataFrame(rows)
@@ -89,7 +89,8 @@ class StudyResult:
         """
         rows = []
         for cell, method, j in self._groups():
-            _, status, _ = self._read(cell, method, cell.names[j])
+            place = (cell.label, method, cell.names[j])
+            status = read_rows(self.parts, self.record, place, ["status"])["status"].to_numpy()
             counts = np.bincount(status, minlength=len(Status))
             row = {"cell": cell.label, "method": method, "term": cell.names[j]}
             row |= {"n_replicates": status.size}
@@ -128,10 +129,11 @@ class StudyResult:
         tables = []
         for cell, one, j in self._groups():
             if method in (None, one) and term in (None, cell.names[j]):
-                tables.append(read_rows(self.parts, self.record, cell.label, one, cell.names[j]))
+                place = (cell.label, one, cell.names[j])
+                tables.append(read_rows(self.parts, self.record, place).to_pandas())
         if not tables:
             raise ValueError(f"no rows of method {method!r} and term {term!r} in {self.store}")
-        return pd.concat([table.to_pandas() for table, _ in tables], ignore_index=True)
+        return pd.concat(tables, ignore_index=True)
 
     def replay(self, cell: str, replicate: int) -> "Replay":
         """Rebuild one data set and its fits; see `Study.replay`."""
@@ -146,18 +148,19 @@ class StudyResult:
                 for j in range(len(cell.names)):
                     yield cell, method, j
 
-    def _read(
-        self, cell: Cell, method: str, term: str
-    ) -> tuple[Replicates, NDArray[np.int32], NDArray[np.int64]]:
-        table, numbers = read_rows(self.parts, self.record, cell.label, method, term)
+    def _read(self, cell: Cell, method: str, term: str) -> tuple[Replicates, NDArray[np.int64]]:
+        """One group's numbers, and its replicates'."""
+        place = (cell.label, method, term)
+        table = read_rows(self.parts, self.record, place, ["replicate", *COLUMNS])
         rows = Replicates(**{name: table[name].to_numpy() for name in COLUMNS})
-        return rows, table["status"].to_numpy(), numbers
+        return rows, table["replicate"].to_numpy()
 
     def _read_both(
         self, cell: Cell, one: str, other: str, term: str
     ) -> tuple[Replicates, Replicates]:
-        first, _, numbers = self._read(cell, one, term)
-        second, _, others = self._read(cell, other, term)
+        """The rows of two methods on the same replicates, in the same order."""
+        first, numbers = self._read(cell, one, term)
+        second, others = self._read(cell, other, term)
         if not np.array_equal(numbers, others):  # a method was added and has not caught up yet
             _, here, there = np.intersect1d(numbers, others, True, return_indices=True)
             first, second = _take(first, here), _take(second, there)

@@ -24,6 +24,9 @@ from jaxlogit.study.store import Group, missing, open_store, write_part
 CHUNK = 10_000
 """Most replicates in one part: seconds of work, so that little is lost to a killed run."""
 
+SMALL_CHUNK = 1_000
+"""Enough replicates to fill the engine's blocks."""
+
 CHUNK_OUTCOMES = 20_000_000
 """Most outcomes in one chunk; their float64 copies are 160 MB."""
 
@@ -65,7 +68,8 @@ def _fill(
 ) -> StudyResult:
     wanted = record.replicates
     rows = max(cell.X.shape[0] for cell in record.cells)
-    chunk = chunk or min(CHUNK, max(1, CHUNK_OUTCOMES // rows))
+    # A tenth of a short run, so that its progress is seen.
+    chunk = chunk or max(1, min(CHUNK, CHUNK_OUTCOMES // rows, max(wanted // 10, SMALL_CHUNK)))
     with open_store(folder, record) as (record, parts):
         tasks = missing(parts, record, methods, wanted, chunk)
         with shown(record, tasks, folder, progress) as advance:

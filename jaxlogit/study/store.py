@@ -256,22 +256,30 @@ def _table(task: Task, group: Group, schema: pa.Schema) -> pa.Table:
 
 
 def read_rows(
-    parts: Iterable[Part], record: Record, cell: str, method: str, term: str
-) -> tuple[pa.Table, NDArray[np.int64]]:
+    parts: Iterable[Part],
+    record: Record,
+    place: tuple[str, str, str],
+    columns: Sequence[str] = SCHEMA.names,
+) -> pa.Table:
     """Every stored row of one cell, method and term, in the order of the replicates.
 
-    Returns
-    -------
-    tuple of table and array
-        The rows, and their replicate numbers (n,).
+    Parameters
+    ----------
+    parts : iterable of Part
+        In the order that `scan` gives.
+    record : Record
+    place : tuple of str
+        Cell, method and term.
+    columns : sequence of str
+        Only these are read.
     """
-    position = record.cell(cell).names.index(term)
-    terms = len(record.cell(cell).names)
-    tables = [SCHEMA.empty_table()]
+    cell, method, term = place
+    names = record.cell(cell).names
+    tables = [SCHEMA.empty_table().select(list(columns))]
     for part in parts:
         if part.cell == cell and method in part.methods:
-            group = part.methods.index(method) * terms + position
+            group = part.methods.index(method) * len(names) + names.index(term)
             with pq.ParquetFile(part.path, metadata=part.footer) as file:
-                tables.append(file.read_row_group(group).replace_schema_metadata())
-    table = pa.concat_tables(tables)
-    return table, table["replicate"].to_numpy()
+                table = file.read_row_group(group, columns=list(columns))
+                tables.append(table.replace_schema_metadata())
+    return pa.concat_tables(tables)
