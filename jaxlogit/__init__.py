@@ -1,7 +1,37 @@
 """Many logistic regressions at once, with inference that can be trusted."""
 
+from typing import TYPE_CHECKING, Any
+
+from jaxlogit import datasets
 from jaxlogit.core.status import Status
+from jaxlogit.generic import Maximum, maximize, profile_interval
 from jaxlogit.model import Fit, fit
 from jaxlogit.results import Interval, Profile, Separation, Test
 
+if TYPE_CHECKING:
+    from jaxlogit.study import Study
+
 __version__ = "0.1.0"
+__all__ = [
+    "Fit",
+    "Interval",
+    "Maximum",
+    "Profile",
+    "Separation",
+    "Status",
+    "Study",
+    "Test",
+    "datasets",
+    "fit",
+    "maximize",
+    "profile_interval",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """`Study` on first use: it needs the extra `study`, which array users may not have."""
+    if name == "Study":
+        from jaxlogit.study import Study
+
+        return Study
+    raise AttributeError(f"module 'jaxlogit' has no attribute {name!r}")

@@ -44,7 +44,7 @@ def block_size(n_models: int, row_elements: int) -> int:
     return largest
 
 
-@functools.cache
+@functools.lru_cache(maxsize=256)
 def _compiled(task: Callable, options: tuple) -> Callable:
     """`task` over a leading axis of `lanes`, with `shared` common to all, jit-compiled."""
 

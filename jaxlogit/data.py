@@ -84,13 +84,13 @@ def collect(
     """
     if names is None and hasattr(X, "columns"):
         names = [str(column) for column in X.columns]
-    design = _numeric("X", X, (2, 3), keep=False)
+    design = numeric("X", X, (2, 3), keep=False)
     n, p = design.shape[-2:]
     if n == 0 or p == 0:
         raise ValueError(f"X must have at least one row and one column: found shape {design.shape}")
-    response = _numeric("y", y, (1, 2), keep=True)
+    response = numeric("y", y, (1, 2), keep=True)
     optional = {
-        name: None if value is None else _numeric(name, value, (0, 1, 2), keep=True)
+        name: None if value is None else numeric(name, value, (0, 1, 2), keep=True)
         for name, value in (("trials", trials), ("weights", weights), ("offset", offset))
     }
     optional = {
@@ -107,7 +107,7 @@ def collect(
     if "weights" in arrays:
         arrays = _clear_unused_rows(arrays, n_models)
     for name, array in arrays.items():
-        _check_finite(name, array)
+        check_finite(name, array)
     _check_ranges(arrays)
     return Models(
         design=arrays["X"],
@@ -115,13 +115,15 @@ def collect(
         trials=arrays.get("trials"),
         weights=arrays.get("weights"),
         offset=arrays.get("offset"),
-        names=_check_names(names, p),
+        names=check_names(names, p),
         n_models=n_models,
         single=single,
     )
 
 
-def _numeric(name: str, value: Any, dimensions: tuple[int, ...], *, keep: bool) -> np.ndarray:
+def numeric(
+    name: str, value: Any, dimensions: tuple[int, ...], *, keep: bool = False
+) -> np.ndarray:
     """A numeric array; float64 unless `keep` and the type is already a small number type."""
     array = np.asarray(value)
     if array.dtype == object or array.dtype.kind in "USOmMV":
@@ -205,7 +207,8 @@ def _refuse(name: str, rule: str, array: np.ndarray, start: int, bad: np.ndarray
                      f"{_place(name, array, position)}")  # fmt: skip
 
 
-def _check_finite(name: str, array: np.ndarray) -> None:
+def check_finite(name: str, array: np.ndarray) -> None:
+    """Refuse nan and infinity, naming the first place."""
     if array.dtype.kind != "f":
         return
     for start, piece in _chunks(array):
@@ -229,7 +232,8 @@ def _check_ranges(arrays: dict[str, np.ndarray]) -> None:
     _refuse("y", "lie in [0, trials]", y, 0, bad)
 
 
-def _check_names(names: Sequence[str] | None, p: int) -> tuple[str, ...]:
+def check_names(names: Sequence[str] | None, p: int) -> tuple[str, ...]:
+    """Names of the p coefficients; x0, x1, … by default."""
     if names is None:
         return tuple(f"x{j}" for j in range(p))
     checked = tuple(str(name) for name in names)
@@ -272,15 +276,15 @@ def check_contrasts(contrasts: Any, names: Sequence[str]) -> tuple[np.ndarray, t
     if isinstance(contrasts, Sequence) and contrasts and isinstance(contrasts[0], str):
         rows = [list(names).index(check_choice("contrasts", name, names)) for name in contrasts]
         return np.eye(p)[rows], tuple(contrasts)
-    array = np.atleast_2d(_numeric("contrasts", contrasts, (1, 2), keep=False))
+    array = np.atleast_2d(numeric("contrasts", contrasts, (1, 2), keep=False))
     if array.shape[1] != p or len(array) == 0:
         raise ValueError(f"contrasts must have {p} columns, one for each coefficient: "
                          f"found shape {np.shape(contrasts)}")  # fmt: skip
-    _check_finite("contrasts", array)
+    check_finite("contrasts", array)
     if not np.all(np.any(array != 0, axis=1)):
         empty = int(np.argmin(np.any(array != 0, axis=1)))
         raise ValueError(f"contrasts must not be all zero: found such a row at {empty}")
-    units = {j: name for j, name in enumerate(names)}
+    units = dict(enumerate(names))
     labels = tuple(
         units[int(np.argmax(row != 0))]
         if np.sum(row != 0) == 1 and np.max(row) == 1
@@ -288,3 +292,37 @@ def check_contrasts(contrasts: Any, names: Sequence[str]) -> tuple[np.ndarray, t
         for i, row in enumerate(array)
     )
     return array, labels
+
+
+def check_null(null: Any, q: int) -> np.ndarray:
+    """Hypothesised values of q contrasts, (q,), from one number or q of them."""
+    values = numeric("null", null, (0, 1))
+    if values.ndim == 1 and len(values) != q:
+        raise ValueError(f"null must be one number or {q}, one for each contrast: "
+                         f"found {len(values)}")  # fmt: skip
+    if not np.all(np.isfinite(values)):
+        raise ValueError(f"null must be finite: found {null!r}")
+    return np.broadcast_to(values, (q,)).copy()
+
+
+def check_term(term: Any, names: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """One contrast (1, p) with its name, from a name, a number or a vector."""
+    if isinstance(term, int | np.integer):
+        if not -len(names) <= term < len(names):
+            raise ValueError(f"term must be one of {len(names)} coefficients: found {term}")
+        term = np.eye(len(names))[term]
+    rows, labels = check_contrasts(term, names)
+    if len(rows) != 1:
+        raise ValueError(f"term must be one coefficient or contrast: found {len(rows)}")
+    return rows, labels
+
+
+def check_grid(grid: Any) -> np.ndarray | None:
+    """A vector of finite values, or None."""
+    if grid is None:
+        return None
+    values = numeric("grid", grid, (1,))
+    if len(values) == 0:
+        raise ValueError("grid must hold at least one value: found none")
+    check_finite("grid", values)
+    return values

@@ -20,6 +20,7 @@ from jaxlogit.data import Models
 
 QUICK_STEPS = 9  # all but a few models in a thousand need 7 or fewer
 CAREFUL_STEPS = 120  # a separated model takes about 30, one for each e-fold of its log-likelihood
+GRADIENT_STEPS = 500
 FEW = 16  # models for which unrolled systems would take longer to compile than to solve
 SEPARATED = (int(Status.SEPARATED_QUASI), int(Status.SEPARATED_COMPLETE))
 
@@ -71,8 +72,8 @@ class Solution:
         lanes, shared = self._without_response()
         count = len(self.status) if index is None else len(index)
         return batch.run(
-            _Task(task, count > FEW), len(self.status), (lanes, self.coef, self.loglik), (shared, common),
-            row_elements=self.row_elements * spread, index=index, **options,
+            _Task(task, count > FEW), len(self.status), (lanes, self.coef, self.loglik),
+            (shared, common), row_elements=self.row_elements * spread, index=index, **options,
         )  # fmt: skip
 
     def run_rows(self, task, models: np.ndarray, extra, common=(), **options):
@@ -107,8 +108,8 @@ class Solution:
         return np.flatnonzero(self.status == Status.CONVERGED)
 
 
-def fit(models: Models) -> Solution:
-    """Fit every model."""
+def fit(models: Models, solver: str = "newton") -> Solution:
+    """Fit every model; `solver` "newton" or "lbfgs" is the search that all of them begin with."""
     lanes, shared = models.split()
     if shared.design is not None:
         coordinates = shared_coordinates(shared.design)
@@ -118,14 +119,21 @@ def fit(models: Models) -> Solution:
         p = design.shape[1]
         products = None
         if linalg.unrolls(p):
-            products = np.stack([design[:, i] * design[:, j] for i in range(p) for j in range(i + 1)])
+            products = np.stack(
+                [design[:, i] * design[:, j] for i in range(p) for j in range(i + 1)]
+            )
         shared = shared._replace(design=design, transform=transform, products=products)
     count, n, p = models.n_models, models.n_rows, models.n_terms
     elements = n * p if lanes.design is not None else n
-    steps = np.int32(QUICK_STEPS)
-    found = batch.run(
-        _quick_fit, count, lanes, (shared, steps), row_elements=elements, unroll=count > FEW
-    )  # fmt: skip
+    if solver == "lbfgs":
+        found = batch.run(
+            _gradient_fit, count, lanes, (shared, np.int32(GRADIENT_STEPS)), row_elements=elements
+        )
+    else:
+        found = batch.run(
+            _quick_fit, count, lanes, (shared, np.int32(QUICK_STEPS)),
+            row_elements=elements, unroll=count > FEW,
+        )  # fmt: skip
     own = lanes._replace(score_total=found.score_total, offset_total=found.offset_total)
     solution = Solution(
         own, shared, found.coef, found.user_coef, found.loglik, found.status,
@@ -151,6 +159,10 @@ def _quick_fit(lane: Arrays, shared, *, unroll: bool):
     return tasks.quick_fit(merge(lane, shared[0]), shared[1], unroll=unroll)
 
 
+def _gradient_fit(lane: Arrays, shared):
+    return tasks.gradient_fit(merge(lane, shared[0]), shared[1])
+
+
 def _careful_fit(lane: Arrays, shared):
     return tasks.careful_fit(merge(lane, shared[0]), shared[1])
 
@@ -174,7 +186,10 @@ def overlapping(solution: Solution, index: np.ndarray) -> Solution:
         _overlapping_fit, len(index), lanes, (solution.shared, np.int32(CAREFUL_STEPS)),
         row_elements=solution.row_elements,
     )  # fmt: skip
-    return Solution(lanes, solution.shared, *found[:5], found.direction, found.nullity)
+    return Solution(
+        lanes, solution.shared, found.coef, found.user_coef, found.loglik, found.status,
+        found.n_steps, found.direction, found.nullity,
+    )  # fmt: skip
 
 
 def _overlapping_fit(lane: Arrays, shared):
@@ -215,6 +230,7 @@ class _Rows:
 
 def _row_parts(lane: Arrays, shared: Arrays):
     rows, _, _, successes = problem(merge(lane, shared))
+    assert successes is not None
     total = successes * 0 + 1 if rows.total is None else rows.total
     if shared.transform is None:
         return successes, total, rows.design

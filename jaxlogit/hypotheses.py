@@ -44,8 +44,7 @@ def restricted(
     converged. A model without a maximum of any kind keeps its status, and nan.
     """
     count, h, p = len(solution.status), len(constraints), constraints.shape[2]
-    found = tasks.Tested(*(np.full((count, h, *extra), np.nan) for extra in ((), (), (p,), ())),
-                         np.full((count, h), tasks.UNDECIDED, np.int32))  # fmt: skip
+    found = _untested((count, h), p, np.int32(tasks.UNDECIDED))
     index = solution.finite
     if len(index):
         every = None if len(index) == count else index
@@ -90,8 +89,7 @@ def profile(
                                               int(Status.SEPARATED_COMPLETE)))  # fmt: skip
     rows = np.flatnonzero(usable & np.isfinite(nulls[:, 0]))
     p = len(contrast)
-    out = tasks.Tested(*(np.full((len(model), *extra), np.nan) for extra in ((), (), (p,), ())),
-                       np.asarray(solution.status[model], np.int32))  # fmt: skip
+    out = _untested((len(model),), p, solution.status[model])
     if len(rows):
         found = solution.run_rows(
             _careful_test, model[rows], (constraints[rows], nulls[rows]), (np.int32(CAREFUL_STEPS),)
@@ -102,8 +100,15 @@ def profile(
         found.status[undecided] = int(Status.MAX_STEPS)
         for whole, part in zip(out, found, strict=True):
             whole[rows] = part
-    shaped = tasks.Tested(*(field.reshape(count, points, *field.shape[1:]) for field in out))
+    shaped = tasks.Tested._make(field.reshape(count, points, *field.shape[1:]) for field in out)
     return shaped, shaped.status
+
+
+def _untested(shape: tuple[int, ...], p: int, status) -> tasks.Tested:
+    """Nothing but nan, and the given status."""
+    lr, score, loglik = (np.full(shape, np.nan) for _ in range(3))
+    coef = np.full((*shape, p), np.nan)
+    return tasks.Tested(lr, score, coef, loglik, np.broadcast_to(status, shape).astype(np.int32))
 
 
 def user_coefficients(solution: Solution, working: np.ndarray) -> np.ndarray:

@@ -1,14 +1,13 @@
 """`fit` and `Fit`: the front door for arrays."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.special import xlog1py, xlogy
 
-from jaxlogit import data, fitting, hypotheses, intervals
+from jaxlogit import data, fitting, hypotheses, intervals, predictions
 from jaxlogit.core import tails, tasks
 from jaxlogit.core.status import Status
 from jaxlogit.data import Models, check_choice, check_contrasts, check_level
@@ -73,7 +72,7 @@ def fit(
     """
     check_choice("solver", solver, FIT_SOLVERS)
     models = data.collect(X, y, trials, weights, offset, names)
-    return Fit(models, fitting.fit(models))
+    return Fit(models, fitting.fit(models, solver))
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,10 +112,6 @@ class Fit:
         one = slice(number, number + 1)
         return Fit(self._models.take(one, single=True), self._solution.take(one))
 
-    def __iter__(self):
-        """Each model in turn."""
-        return (self[i] for i in range(self.n_models))
-
     def __repr__(self) -> str:
         """Shapes and a tally of statuses."""
         n, p = self._models.n_rows, self._models.n_terms
@@ -152,7 +147,7 @@ class Fit:
 
     @cached_property
     def covariance(self) -> np.ndarray:
-        """Inverse information (B, p, p), in the units of the coefficients; nan without a maximum."""
+        """Inverse information (B, p, p) of the coefficients; nan without a maximum."""
         p = self._models.n_terms
         out = np.full((self.n_models, p, p), np.nan)
         index = self._solution.finite
@@ -171,7 +166,7 @@ class Fit:
     @cached_property
     def deviance(self) -> np.ndarray:
         """Twice the log-likelihood lost against a model with one parameter for each row, (B,)."""
-        return self._out(2.0 * (_saturated(self._models) - self._solution.loglik))
+        return self._out(2.0 * (predictions.saturated(self._models) - self._solution.loglik))
 
     @property
     def status(self) -> np.ndarray:
@@ -259,7 +254,7 @@ class Fit:
         """
         check_choice("method", method, METHODS)
         rows, labels = check_contrasts(contrasts, self.names)
-        nulls = _check_null(null, len(rows))
+        nulls = data.check_null(null, len(rows))
         if joint:
             if np.linalg.matrix_rank(rows) < len(rows):
                 raise ValueError(
@@ -294,39 +289,10 @@ class Fit:
             model's 99.9 % profile-likelihood interval (an infinite end is replaced by the
             finite one mirrored at the estimate, or by ten units where both are infinite).
         """
-        if isinstance(term, (int, np.integer)):
-            term = np.eye(self._models.n_terms)[term]
-        rows, labels = check_contrasts(term, self.names)
-        if len(rows) != 1:
-            raise ValueError(f"term must be one coefficient or contrast: found {len(rows)}")
-        solution = self._solution
-        centre = intervals.estimates(solution, rows)[:, 0]
-        if grid is None:
-            values = self._default_grid(rows, centre)
-        else:
-            values = np.asarray(grid, dtype=np.float64)
-            if values.ndim != 1 or not np.all(np.isfinite(values)):
-                raise ValueError(
-                    f"grid must be a vector of finite numbers: found shape {values.shape}"
-                )
-            values = np.broadcast_to(values, (self.n_models, len(values)))
-        found, status = hypotheses.profile(solution, rows[0], values)
-        root = np.sqrt(np.maximum(found.lr, 0.0)) * np.sign(values - centre[:, None])
-        coef = hypotheses.user_coefficients(solution, found.coef)
-        parts = (values, found.loglik, root, coef, status)
-        return Profile(*map(self._out, parts), labels[0])
-
-    def _default_grid(self, rows: np.ndarray, centre: np.ndarray) -> np.ndarray:
-        cutoff = tails.chi2_quantile(0.999, 1)
-        ends = intervals.inverted_ends(self._solution, rows, cutoff, "lr", "newton").value[:, 0]
-        lower, upper = ends[:, 0].copy(), ends[:, 1].copy()
-        middle = np.where(np.isfinite(centre), centre, 0.0)
-        lower_out, upper_out = ~np.isfinite(lower), ~np.isfinite(upper)
-        spread = np.where(upper_out, middle - lower, upper - middle)
-        spread = np.where(np.isfinite(spread), np.abs(spread), 10.0)
-        lower[lower_out] = (np.minimum(middle, upper) - spread)[lower_out]
-        upper[upper_out] = (np.maximum(middle, lower) + spread)[upper_out]
-        return np.linspace(lower, upper, 41, axis=-1)
+        rows, labels = data.check_term(term, self.names)
+        parts = predictions.profile(self._solution, rows, data.check_grid(grid))
+        value, loglik, root, coef, status = map(self._out, parts)
+        return Profile(value, loglik, root, coef, status, labels[0])
 
     def separation(self) -> Separation:
         """Whether finite estimates exist: by model, and by coefficient, with the direction."""
@@ -339,7 +305,9 @@ class Fit:
         model = np.array([kinds.get(int(code), "unknown") for code in solution.status])
         estimate = self._estimate
         words = np.where(np.isposinf(estimate), "+inf", np.where(np.isneginf(estimate), "-inf", ""))
-        words = np.where(np.isnan(estimate), "indeterminate", np.where(words == "", "finite", words))
+        words = np.where(
+            np.isnan(estimate), "indeterminate", np.where(words == "", "finite", words)
+        )
         words = np.where((model == "unknown")[:, None], "unknown", words)
         direction = np.full(estimate.shape, np.nan)
         index = solution.separated
@@ -354,68 +322,26 @@ class Fit:
         0 or 1 where a separated model's linear predictor is infinite, nan where it has no
         limit.
         """
-        new = data._numeric("X_new", X_new, (1, 2, 3), keep=False)
-        if new.shape[-1] != self._models.n_terms:
-            raise ValueError(
-                f"X_new must have {self._models.n_terms} columns: found shape {new.shape}"
-            )
-        new = np.atleast_2d(new)
-        shift = 0.0 if offset is None else data._numeric("offset", offset, (0, 1, 2), keep=False)
-        coef = np.where(self._solution.status[:, None] == 0, self._estimate, np.nan)
-        eta = np.einsum("...kp,bp->bk", new, coef) if new.ndim == 2 else (
-            np.einsum("bkp,bp->bk", new, coef)
-        )  # fmt: skip
-        for i in self._solution.separated:
-            rows = new if new.ndim == 2 else new[i]
-            eta[i] = intervals.estimates(self._solution.take([i]), rows)[0]
-        return self._out(_logistic(eta + shift))
+        return self._out(predictions.probabilities(self._models, self._solution, X_new, offset))
 
     # -- tables ----------------------------------------------------------------------------
 
-    def to_frame(self, level: float = 0.95, method: str = "lr", *, odds_ratios: bool = False):
+    def to_frame(self, level: float = 0.95, method: str = "lr"):
         """A tidy table, one row for each model and term (needs pandas).
 
         Columns: model, term, estimate, std_error, statistic, p_value, conf_low, conf_high,
         status; intervals and tests by `method`.
         """
-        from jaxlogit import report
+        from jaxlogit import tables
 
-        return report.tidy(self, level, method, odds_ratios=odds_ratios)
+        return tables.tidy(self, level, method)
 
     def summary(self, level: float = 0.95, method: str = "lr") -> str:
         """The fit as text: a table for one model, tallies and quantiles for many."""
-        from jaxlogit import report
+        from jaxlogit import tables
 
-        return report.summary(self, level, method)
+        return tables.summary(self, level, method)
 
 
 def _covariance(arrays, coef, loglik, *, unroll):
     return tasks.covariance(arrays, coef, unroll=unroll)
-
-
-def _logistic(eta: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        return 1.0 / (1.0 + np.exp(-eta))
-
-
-def _check_null(null: Any, q: int) -> np.ndarray:
-    values = data._numeric("null", null, (0, 1), keep=False)
-    if values.ndim == 1 and len(values) != q:
-        raise ValueError(f"null must be one number or {q}, one for each contrast: "
-                         f"found {len(values)}")  # fmt: skip
-    if not np.all(np.isfinite(values)):
-        raise ValueError(f"null must be finite: found {null!r}")
-    return np.broadcast_to(values, (q,)).copy()
-
-
-def _saturated(models: Models) -> np.ndarray | float:
-    """Σ a[y·log(y/m) + (m − y)·log(1 − y/m)], the largest log-likelihood of any model."""
-    m = 1.0 if models.trials is None else models.trials
-    if models.trials is None and models.y.dtype.kind == "b":
-        return 0.0
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.where(np.asarray(m) > 0, models.y / np.where(np.asarray(m) > 0, m, 1), 0.0)
-    rows = m * (xlogy(share, share) + xlog1py(1 - share, -share))
-    if models.weights is not None:
-        rows = rows * models.weights
-    return np.sum(rows, axis=-1)

@@ -87,7 +87,16 @@ def status_text(result: "StudyResult") -> str:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], markdown: bool = False) -> str:
-    """Columns under their headings; those whose every cell starts like a number to the right."""
+    """Columns under their headings; those whose every cell starts like a number to the right.
+
+    Examples
+    --------
+    >>> print(table(["term", "coverage"], [["age", ".9501 (.0007)"], ["x", "n/a"]]))
+    term       coverage
+    -------------------
+    age   .9501 (.0007)
+    x               n/a
+    """
     columns = list(zip(header, *rows, strict=True))
     numeric = [all(_is_number(cell) for cell in column[1:]) for column in columns]
     widths = [max(len(cell) for cell in column) for column in columns]
@@ -119,6 +128,8 @@ def _heading(result: "StudyResult") -> str:
         if len(set(held.values())) > 1:
             text = ", ".join(f"{n:,} ({method})" for method, n in held.items())
         shape = f"{cell.X.shape[0]:,} rows, {len(cell.names)} coefficients"
+        if cell.n_dropped:
+            shape += f" ({cell.n_dropped:,} rows with missing values left out)"
         lines.append(f"Cell {cell.label}: {text} replicates, {shape}")
     if result.damaged:
         lines.append(f"{len(result.damaged)} damaged parts are left out: run the study again")

@@ -8,7 +8,7 @@ from jaxlogit.core.status import Status
 
 
 @dataclass(frozen=True, eq=False)
-class _Record:
+class Record:
     """Shows shapes and a tally of statuses, never ten thousand numbers."""
 
     def __repr__(self) -> str:
@@ -26,7 +26,7 @@ class _Record:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Interval(_Record):
+class Interval(Record):
     """Confidence intervals of coefficients or contrasts.
 
     Attributes
@@ -55,7 +55,7 @@ class Interval(_Record):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Test(_Record):
+class Test(Record):
     """Tests of coefficients or contrasts.
 
     Attributes
@@ -83,7 +83,7 @@ class Test(_Record):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Profile(_Record):
+class Profile(Record):
     """The profile log-likelihood of one coefficient or contrast.
 
     Attributes
@@ -109,7 +109,7 @@ class Profile(_Record):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Separation(_Record):
+class Separation(Record):
     """Whether finite estimates exist, with proofs.
 
     Attributes

@@ -164,8 +164,12 @@ def test_replay_beyond_the_store_and_wrong_addresses(result):
     assert result.replay("main", 10_000).table.shape == (6, 9)
     with pytest.raises(ValueError, match=r'no cell "mian": cells are main; did you mean "main"'):
         result.replay("mian", 0)
-    with pytest.raises(ValueError, match="replicate must be from 0 to 4294967295: found -1"):
+    with pytest.raises(
+        ValueError, match="replicate must be an integer from 0 to .*: found -1"
+    ):
         result.replay("main", -1)
+    with pytest.raises(TypeError, match=r"replicate must be an integer: found 1\.5"):
+        result.replay("main", 1.5)
 
 
 def test_without_a_store_the_parts_go_with_the_result():

@@ -83,6 +83,14 @@ def test_truth_mle_of_separated_data_is_refused():
         made.cells  # noqa: B018
 
 
+def test_rows_with_missing_values_are_counted(folder):
+    frame = pd.read_csv(folder / "mini.csv")
+    frame.loc[2, "x"] = np.nan
+    frame.to_csv(folder / "mini.csv", index=False)
+    cell = Study.from_toml(toml(folder)).cells[0]
+    assert (cell.X.shape[0], cell.n_dropped) == (5, 1)
+
+
 def test_bundled_study_is_the_documented_one():
     made = Study.from_toml("birthwt")
     assert bundled() == ("birthwt",)

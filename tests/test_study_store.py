@@ -292,8 +292,11 @@ def test_design_with_everything_survives_the_store(tmp_path):
         X=rng.normal(size=(5, 2)), trials=[3.0] * 5, weights=rng.uniform(size=5),
         offset=rng.normal(size=5),
     )  # fmt: skip
-    fill(tmp_path, made)
-    cell, stored = made.cells[0], read_record(tmp_path).cells[0]
+    cell = replace(made.cells[0], n_dropped=3)
+    record = replace(record_of(made), cells=(cell,))
+    write_record(tmp_path, record)
+    stored = read_record(tmp_path).cells[0]
+    assert stored.n_dropped == 3
     assert stored.design_hash == cell.design_hash
     for name in ("X", "truth", "trials", "weights", "offset"):
         np.testing.assert_array_equal(getattr(stored, name), getattr(cell, name))

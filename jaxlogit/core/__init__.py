@@ -1,0 +1,1 @@
+"""One model, pure JAX: every function here may be traced, batched and differentiated."""

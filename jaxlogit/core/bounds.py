@@ -22,6 +22,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxlogit.core import linalg
+from jaxlogit.core.kinds import Array
 from jaxlogit.core.likelihood import Evaluation
 from jaxlogit.core.newton import (
     PROOF_LIMIT,
@@ -41,33 +42,33 @@ GIVE_UP = 60.0  # a point whose step is longer than this many standard errors ha
 class Target(NamedTuple):
     """What an interval end is: a contrast, a side and a drop."""
 
-    contrast: jax.Array
+    contrast: Array
     """(p,) c."""
-    side: jax.Array
+    side: Array
     """() +1 for the upper end, −1 for the lower."""
-    cutoff: jax.Array
+    cutoff: Array
     """() the chi-square quantile."""
 
 
 class Bound(NamedTuple):
     """An interval end and its certificate."""
 
-    value: jax.Array
+    value: Array
     """() c'β at the end."""
-    coef: jax.Array
+    coef: Array
     """(p,) β at the end."""
-    residual: jax.Array
+    residual: Array
     """() bound on the error left, in standard errors."""
-    status: jax.Array
-    n_steps: jax.Array
+    status: Array
+    n_steps: Array
 
 
 class _Walk(NamedTuple):
-    coef: jax.Array
-    multiplier: jax.Array
-    residual: jax.Array
-    status: jax.Array
-    n_steps: jax.Array
+    coef: Array
+    multiplier: Array
+    residual: Array
+    status: Array
+    n_steps: Array
 
 
 def wald_start(factor: linalg.Factor, coef, target: Target):
@@ -78,7 +79,7 @@ def wald_start(factor: linalg.Factor, coef, target: Target):
 
 
 def lambda_step(
-    evaluate: Callable[[jax.Array], Evaluation],
+    evaluate: Callable[[Array], Evaluation],
     coef,
     peak,
     target: Target,
@@ -115,8 +116,8 @@ def lambda_step(
 
 
 def score_step(
-    evaluate: Callable[[jax.Array], Evaluation],
-    information_derivative: Callable[[jax.Array, jax.Array], jax.Array],
+    evaluate: Callable[[Array], Evaluation],
+    information_derivative: Callable[[Array, Array], Array],
     coef,
     multiplier,
     target: Target,
@@ -190,7 +191,7 @@ def _walk(advance, coef, multiplier, target: Target, max_steps) -> Bound:
     return Bound(value, end.coef, end.residual, status, end.n_steps)
 
 
-def point_inside(evaluate: Callable[[jax.Array], Evaluation], coef, peak, cutoff, scale: Scale):
+def point_inside(evaluate: Callable[[Array], Evaluation], coef, peak, cutoff, scale: Scale):
     """A point well inside the interval, (p,): the first on Newton's way from 0 with half the drop.
 
     For a model without a finite maximum, where the end of the search is of no use as a start.
@@ -209,15 +210,15 @@ def point_inside(evaluate: Callable[[jax.Array], Evaluation], coef, peak, cutoff
 
 
 class _Bracket(NamedTuple):
-    inside: jax.Array
-    inside_root: jax.Array
-    outside: jax.Array
-    outside_root: jax.Array
-    coef: jax.Array
-    width: jax.Array
-    residual: jax.Array
-    status: jax.Array
-    n_steps: jax.Array
+    inside: Array
+    inside_root: Array
+    outside: Array
+    outside_root: Array
+    coef: Array
+    width: Array
+    residual: Array
+    status: Array
+    n_steps: Array
 
 
 GROWTH = 1.5  # of the outward step: small enough not to jump over a turning point
@@ -228,7 +229,7 @@ INNER_STEPS = 80
 
 
 def profile_statistic(
-    evaluate: Callable[[jax.Array], Evaluation],
+    evaluate: Callable[[Array], Evaluation],
     inside,
     peak,
     target: Target,

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxlogit.core import linalg
+from jaxlogit.core.kinds import Array
 
 PRODUCT_ROWS = 500  # a product of 500 factors in (1, 2] stays below 2**500: no overflow
 
@@ -24,19 +25,19 @@ PRODUCT_ROWS = 500  # a product of 500 factors in (1, 2] stays below 2**500: no 
 class Rows(NamedTuple):
     """One model's rows and its response, as the likelihood needs them."""
 
-    design: jax.Array
+    design: Array
     """(n, p) design matrix."""
-    score_total: jax.Array
+    score_total: Array
     """(p,) X's, the sufficient statistic."""
-    products: jax.Array | None = None
+    products: Array | None = None
     """(p(p+1)/2, n) column products, made once where X is shared; None: formed each time."""
-    total: jax.Array | None = None
+    total: Array | None = None
     """(n,) case totals k; None where all are 1."""
-    offset: jax.Array | None = None
+    offset: Array | None = None
     """(n,) known part of the linear predictor; None where all are 0."""
-    offset_total: jax.Array | None = None
+    offset_total: Array | None = None
     """() s'o, the constant that the offset adds to the log-likelihood; None with `offset`."""
-    free: jax.Array | None = None
+    free: Array | None = None
     """(p, p) matrix added to the information: holds a search still along directions that the
     rows say nothing about (a separated model's overlapping part); None elsewhere."""
 
@@ -44,9 +45,9 @@ class Rows(NamedTuple):
 class Evaluation(NamedTuple):
     """Log-likelihood, score and (packed) information at one β."""
 
-    loglik: jax.Array
-    score: jax.Array
-    information: jax.Array
+    loglik: Array
+    score: Array
+    information: Array
 
 
 @jax.custom_jvp

@@ -12,15 +12,17 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxlogit.core.kinds import Array
+
 UNROLL_LIMIT = 16  # p**3/6 scalar operations: compile time grows faster than speed beyond
 
 
 class Factor(NamedTuple):
     """A Cholesky factor: rows of scalars (unrolled) or one lower-triangular array."""
 
-    rows: list | jax.Array
-    inverse_diagonal: list | jax.Array
-    smallest_pivot: jax.Array
+    rows: list | Array
+    inverse_diagonal: list | Array
+    smallest_pivot: Array
     """Least pivot relative to its diagonal entry: the share of a column not explained
     by the columns before it; 0 or below when the matrix is singular to rounding."""
 

@@ -20,6 +20,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxlogit.core import linalg
+from jaxlogit.core.kinds import Array
 from jaxlogit.core.likelihood import Evaluation
 from jaxlogit.core.status import Status
 
@@ -32,26 +33,30 @@ RUNNING = -1
 
 
 class Scale(NamedTuple):
-    """How far a step in coefficients can move a row, and how exact a score can be."""
+    """How far a step in coefficients can move a row, and how exact a score can be.
 
-    reach: jax.Array
+    Without a reach (a log-likelihood that is not logistic) R is taken as 1: searches end by
+    the size of the decrement, and nothing is proved.
+    """
+
+    reach: Array | None = None
     """() longest row of X among rows that count."""
-    score_error: jax.Array
+    score_error: Array | None = None
     """() bound on the rounding error of the score's length."""
 
 
 class Search(NamedTuple):
     """Where a search stands. Everything has p entries at most: `vmap` selects each one."""
 
-    coef: jax.Array
-    origin: jax.Array
-    origin_loglik: jax.Array
-    step: jax.Array
-    decrement: jax.Array
-    proof: jax.Array
-    n_halvings: jax.Array
-    status: jax.Array
-    n_steps: jax.Array
+    coef: Array
+    origin: Array
+    origin_loglik: Array
+    step: Array
+    decrement: Array
+    proof: Array
+    n_halvings: Array
+    status: Array
+    n_steps: Array
 
 
 def start_search(coef) -> Search:
@@ -72,6 +77,8 @@ def start_search(coef) -> Search:
 
 def curvature_reach(factor: linalg.Factor, scale: Scale):
     """R, and R times the rounding error of a decrement."""
+    if scale.reach is None or scale.score_error is None:
+        return 1.0, 0.0
     size = jnp.sqrt(linalg.trace_inverse(factor))
     reach = scale.reach * size
     return reach, reach * size * scale.score_error
@@ -106,7 +113,7 @@ def _axpy(scalar, a, b):
 
 
 def newton(
-    evaluate: Callable[[jax.Array], Evaluation],
+    evaluate: Callable[[Array], Evaluation],
     search: Search,
     scale: Scale,
     max_steps,
@@ -151,7 +158,9 @@ def newton(
         usable = jnp.isfinite(squared) & (factor.smallest_pivot > 0)
         converged = usable & (proof < PROOF_LIMIT) & (reach * squared < ERROR_LIMIT)
         status = jnp.where(converged, jnp.int32(Status.CONVERGED), jnp.int32(RUNNING))
-        if halving:  # a nearly singular information can throw a search out of the numbers' range
+        if (
+            halving and scale.reach is not None
+        ):  # a nearly singular information can throw a search out of the numbers' range
             longest = scale.reach * jnp.linalg.norm(step)
             step = step * jnp.minimum(1.0, LONGEST_MOVE / longest)
         moved = Search(

@@ -9,8 +9,9 @@ complete separation when all rows have x'd ≠ 0.
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
+
+from jaxlogit.core.kinds import Array
 
 MARGIN_ERROR = 1e-7  # of the largest margin: rounding of a direction found by iteration
 CLEAR_MARGIN = 1e-4  # of the largest margin: a row that is certainly moved
@@ -22,13 +23,13 @@ CLEAR_SLOPE = 1e-5  # of |c||d|: c'd is certainly not zero; directions are good 
 class Verdict(NamedTuple):
     """What a direction proves about one model."""
 
-    separates: jax.Array
+    separates: Array
     """() bool: every row agrees with the direction and some row is moved."""
-    complete: jax.Array
+    complete: Array
     """() bool: every row is clearly moved."""
-    doubtful: jax.Array
+    doubtful: Array
     """() bool: not everything is proved, so that the linear programme must decide."""
-    nullity: jax.Array
+    nullity: Array
     """() int: dimension of the space that leaves every unmoved row alone. At 1 the direction
     is the only one (up to its length), so its signs are those of the infinite coefficients."""
 
@@ -60,7 +61,8 @@ def judge(design, successes, total, direction, residual, score) -> Verdict:
     design, successes, total, direction : (n, p), (n,), (n,), (p,) arrays
     residual, score : (n,) array and scalar
         successes − total·mu, and the largest entry of U with its rounding error, where the
-        search ended. With the signed residuals r_i > 0, U = Σ r_i x̄_i. Where U is nothing beside the residuals of the unmoved rows, these add
+        search ended. With the signed residuals r_i > 0, U = Σ r_i x̄_i. Where U is nothing
+        beside the residuals of the unmoved rows, these add
         up to zero, so that no direction at all moves one of them (Gordan's theorem): the
         separation is not complete, and d moves every row that can be moved.
     """

@@ -13,6 +13,8 @@ import jax.numpy as jnp
 
 from jaxlogit.core import bounds, linalg, separation, tests
 from jaxlogit.core.bounds import Bound, Target
+from jaxlogit.core.kinds import Array
+from jaxlogit.core.lbfgs import lbfgs
 from jaxlogit.core.likelihood import evaluate, information_derivative, linear_predictor, loglik
 from jaxlogit.core.newton import is_flat, newton, start_search
 from jaxlogit.core.status import Status
@@ -26,15 +28,15 @@ UNDECIDED = -2  # status of a model that goes on to the next stage
 class Fitted(NamedTuple):
     """A maximum, or the last point of a search that found none."""
 
-    coef: jax.Array
-    user_coef: jax.Array
-    loglik: jax.Array
-    status: jax.Array
-    n_steps: jax.Array
-    score_total: jax.Array
-    offset_total: jax.Array | None
-    direction: jax.Array
-    nullity: jax.Array
+    coef: Array
+    user_coef: Array
+    loglik: Array
+    status: Array
+    n_steps: Array
+    score_total: Array
+    offset_total: Array | None
+    direction: Array
+    nullity: Array
 
 
 def quick_fit(arrays: Arrays, max_steps, *, unroll: bool = True) -> Fitted:
@@ -47,6 +49,16 @@ def quick_fit(arrays: Arrays, max_steps, *, unroll: bool = True) -> Fitted:
     done = end.status == Status.CONVERGED
     status = jnp.where(done, end.status, jnp.int32(UNDECIDED))
     return _fitted(model, end.coef, status, end.n_steps, jnp.zeros_like(start), jnp.int32(0))
+
+
+def gradient_fit(arrays: Arrays, max_steps) -> Fitted:
+    """L-BFGS from 0; UNDECIDED without a certificate."""
+    model = problem(arrays)
+    zero = jnp.zeros_like(model.rows.score_total)
+    end = lbfgs(model.rows, zero, model.scale, max_steps)
+    done = end.status == Status.CONVERGED
+    status = jnp.where(done, end.status, jnp.int32(UNDECIDED))
+    return _fitted(model, end.coef, status, end.n_steps, zero, jnp.int32(0))
 
 
 def first_step(model: Problem):
@@ -67,9 +79,7 @@ def careful_fit(arrays: Arrays, max_steps) -> Fitted:
     at = partial(evaluate, rows, unroll=False)
     at_zero = at(zero)
     pivot = linalg.cholesky(at_zero.information, p).smallest_pivot
-    end = newton(
-        at, start_search(zero), model.scale, max_steps, halving=True
-    )
+    end = newton(at, start_search(zero), model.scale, max_steps, halving=True)
     total = rows.total if rows.total is not None else jnp.ones_like(rows.design[:, 0])
     left = total * jax.lax.logistic(linear_predictor(rows, end.coef)) - model.successes
     score = jnp.max(jnp.abs(at(end.coef).score)) + model.scale.score_error
@@ -97,9 +107,15 @@ def overlapping_fit(arrays: Arrays, max_steps) -> Fitted:
     model = problem(arrays)
     zero = jnp.zeros_like(model.rows.score_total)
     end = newton(
-        partial(evaluate, model.rows, unroll=False), start_search(zero), model.scale, max_steps, halving=True
+        partial(evaluate, model.rows, unroll=False),
+        start_search(zero),
+        model.scale,
+        max_steps,
+        halving=True,
     )
-    nullity = jnp.round(jnp.trace(model.rows.free) * 4.0 / model.rows.design.shape[0]).astype(jnp.int32)
+    nullity = jnp.round(jnp.trace(model.rows.free) * 4.0 / model.rows.design.shape[0]).astype(
+        jnp.int32
+    )
     return _fitted(model, end.coef, end.status, end.n_steps, arrays.direction, nullity)
 
 
@@ -218,11 +234,11 @@ def bracketed_end(
 class Tested(NamedTuple):
     """Likelihood-ratio and score statistics of one hypothesis, and how they were reached."""
 
-    lr: jax.Array
-    score: jax.Array
-    coef: jax.Array
-    loglik: jax.Array
-    status: jax.Array
+    lr: Array
+    score: Array
+    coef: Array
+    loglik: Array
+    status: Array
 
 
 def quick_tests(

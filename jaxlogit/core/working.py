@@ -12,31 +12,34 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxlogit.core import separation
+from jaxlogit.core import linalg, separation
+from jaxlogit.core.kinds import Array
 from jaxlogit.core.likelihood import Rows, case_count, row_reach
 from jaxlogit.core.newton import Scale
 
-RANK_LIMIT = 1e-11  # share of a column's length that must be new (R's lm.fit uses 1e-7, dqrls 1e-11)
+RANK_LIMIT = (
+    1e-11  # share of a column's length that must be new (R's lm.fit uses 1e-7, dqrls 1e-11)
+)
 
 
 class Arrays(NamedTuple):
     """One model's data; fields that all models share may be split off and merged back."""
 
-    design: jax.Array | None = None
+    design: Array | None = None
     """(n, p): X T where `transform` is given, else X in the user's units."""
-    transform: jax.Array | None = None
+    transform: Array | None = None
     """(p, p) T."""
-    products: jax.Array | None = None
+    products: Array | None = None
     """(p(p+1)/2, n) column products of X T, where X is shared and p small."""
-    y: jax.Array | None = None
-    trials: jax.Array | None = None
-    weights: jax.Array | None = None
-    offset: jax.Array | None = None
-    score_total: jax.Array | None = None
+    y: Array | None = None
+    trials: Array | None = None
+    weights: Array | None = None
+    offset: Array | None = None
+    score_total: Array | None = None
     """(p,) (X T)'(weights·y): with it y is no longer needed."""
-    offset_total: jax.Array | None = None
+    offset_total: Array | None = None
     """() sum of weights·y·offset."""
-    direction: jax.Array | None = None
+    direction: Array | None = None
     """(p,) separating direction (working): the model is then its overlapping rows alone."""
 
 
@@ -44,9 +47,9 @@ class Problem(NamedTuple):
     """One model in working coordinates."""
 
     rows: Rows
-    transform: jax.Array
+    transform: Array
     scale: Scale
-    successes: jax.Array | None
+    successes: Array | None
 
 
 def merge(lane: Arrays, shared: Arrays) -> Arrays:
@@ -95,6 +98,8 @@ def orthogonal_columns(design, used=None):
     n, p = design.shape
     if used is not None:
         design = jnp.where(used[:, None], design, 0.0)
+    if not linalg.unrolls(p):
+        return _orthogonal_columns_lapack(design)
     identity = jnp.eye(p, dtype=design.dtype)
     columns: list = []
     combinations: list = []
@@ -114,6 +119,22 @@ def orthogonal_columns(design, used=None):
         columns.append(column * factor)
         combinations.append(combination * factor)
     return jnp.stack(columns, axis=1), jnp.stack(combinations, axis=1)
+
+
+def _orthogonal_columns_lapack(design):
+    """The same by Householder reflections, for p too large to unroll."""
+    n, p = design.shape
+    size = jnp.max(jnp.abs(design), axis=0)
+    size = jnp.where(size > 0, size, 1.0)
+    q, r = jnp.linalg.qr(design / size)
+    if n < p:
+        return jnp.zeros_like(design), jnp.zeros((p, p), design.dtype)
+    new = jnp.abs(jnp.diagonal(r)) > RANK_LIMIT * jnp.linalg.norm(r, axis=0)
+    full = jnp.all(new)
+    r = jnp.where(full, r, jnp.eye(p, dtype=design.dtype))
+    identity = jnp.eye(p, dtype=design.dtype)
+    transform = jax.scipy.linalg.solve_triangular(r, identity) * np.sqrt(n) / size[:, None]
+    return jnp.where(full, q * np.sqrt(n), 0.0), jnp.where(full, transform, 0.0)
 
 
 def shared_coordinates(design: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:

@@ -35,6 +35,8 @@ class Cell:
         Trials per row (None: one), case weights of the fits, offset of data and fits.
     values : dict
         The cell's factors and their levels; empty in a study without factors.
+    n_dropped : int
+        Rows of the data left out because a value was missing.
     """
 
     X: Array
@@ -44,6 +46,7 @@ class Cell:
     weights: Array | None = None
     offset: Array | None = None
     values: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    n_dropped: int = 0
 
     @property
     def label(self) -> str:

@@ -202,6 +202,17 @@ def measure(replicates: Replicates, truth: float, significance: float) -> Measur
     References
     ----------
     Morris, White, Crowther (2019), Table 6. doi:10.1002/sim.8086
+
+    Examples
+    --------
+    >>> rows = Replicates(
+    ...     estimate=np.array([0.5, 1.5, np.inf]), std_error=np.array([0.5, 0.5, np.nan]),
+    ...     lower=np.array([-0.5, 0.5, 0.1]), upper=np.array([1.5, 2.5, np.inf]),
+    ...     p_value=np.array([0.3, 0.003, 0.04]),
+    ... )
+    >>> found = measure(rows, truth=1.0, significance=0.05)
+    >>> found.bias.value, found.bias.n, found.coverage.value, found.coverage.n
+    (0.0, 2, 1.0, 3)
     """
     finite = np.isfinite(replicates.estimate)
     has_se = np.isfinite(replicates.std_error)

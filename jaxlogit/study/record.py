@@ -197,6 +197,7 @@ def write_record(folder: Path, record: Record) -> None:
             "label": cell.label,
             "values": dict(cell.values),
             "rows": cell.X.shape[0],
+            "rows_dropped": cell.n_dropped,
             "truth": dict(zip(cell.names, cell.truth.tolist(), strict=True)),
             "design": path,
             "design_hash": cell.design_hash,
@@ -266,13 +267,15 @@ def _read_cell(folder: Path, entry: Mapping[str, Any], spare: Sequence[Cell]) ->
     truth = np.array(list(entry["truth"].values()), dtype=np.float64)
     names = tuple(entry["truth"])
     try:
-        table = pq.read_table(path)
+        with pq.ParquetFile(path) as file:  # not a dataset: its folders' names are no columns
+            table = file.read()
         columns = {name: table[name].to_numpy() for name in table.column_names}
         cell = Cell(
             X=np.column_stack([columns[name] for name in names]),
             truth=truth,
             names=names,
             values=entry["values"],
+            n_dropped=entry["rows_dropped"],
             **{name: columns.get(f"({name})") for name in EXTRA_COLUMNS},
         )
         if cell.design_hash == entry["design_hash"]:

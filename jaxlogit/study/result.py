@@ -14,7 +14,7 @@ from jaxlogit.study.cells import Cell, nearest
 from jaxlogit.study.measures import Array, Replicates, compare, measure
 from jaxlogit.study.record import Record, read_record
 from jaxlogit.study.simulate import outcomes
-from jaxlogit.study.spec import MAX_REPLICATES
+from jaxlogit.study.spec import MAX_REPLICATES, integer
 from jaxlogit.study.store import COLUMNS, Part, read_rows, scan
 
 
@@ -213,8 +213,7 @@ def replay(
         raise ValueError(
             f'no cell "{label}": cells are {", ".join(labels)}{nearest(label, labels)}'
         )
-    if isinstance(replicate, bool) or not 0 <= replicate < MAX_REPLICATES:
-        raise ValueError(f"replicate must be from 0 to {MAX_REPLICATES - 1}: found {replicate!r}")
+    replicate = integer("replicate", replicate, 0, MAX_REPLICATES - 1)
     cell = cells[labels.index(label)]
     y = outcomes(cell, seed, replicate, replicate + 1)
     truth = dict(zip(cell.names, cell.truth, strict=True))

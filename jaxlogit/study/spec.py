@@ -3,7 +3,7 @@
 import operator
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,7 +94,7 @@ class Study:
 
     def __post_init__(self) -> None:
         _check_name(self.name)
-        _set(self, "seed", _integer("seed", self.seed, 0, 2**63 - 1))
+        _set(self, "seed", integer("seed", self.seed, 0, 2**63 - 1))
         _set(self, "replicates", check_replicates(self.replicates))
         _set(self, "level", _number("level", self.level, 0.0, 1.0))
         _set(self, "null", _number("null", self.null, -np.inf, np.inf))
@@ -174,6 +174,15 @@ class Study:
         ------
         ValueError, TypeError
             The store holds another study, is in use, or the study's data break a rule.
+
+        Examples
+        --------
+        >>> study = Study(name="dose", seed=1, replicates=200, methods=["ml:wald"],
+        ...               X=[[1, 0], [1, 1]], trials=[40, 40], truth=[-1.0, 0.5])
+        >>> study.run(progress=False).summary()[["method", "term", "truth", "n_replicates"]]
+            method term  truth  n_replicates
+        0  ml:wald   x1   -1.0           200
+        1  ml:wald   x2    0.5           200
         """
         from jaxlogit.study.run import run_study
 
@@ -199,9 +208,20 @@ class Study:
         return replay(self.cells, cell, replicate, self.seed, self.level, self.null, self.methods)
 
 
+def integer(name: str, value: Any, low: int, high: int) -> int:
+    """An integer from low to high; errors name the argument, the rule and the value."""
+    try:
+        whole = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer: found {value!r}") from None
+    if isinstance(value, bool) or not low <= whole <= high:
+        raise ValueError(f"{name} must be an integer from {low} to {high}: found {value!r}")
+    return whole
+
+
 def check_replicates(value: Any) -> int:
     """A number of replicates within its limits."""
-    return _integer("replicates", value, 1, MAX_REPLICATES)
+    return integer("replicates", value, 1, MAX_REPLICATES)
 
 
 def _set(study: Study, name: str, value: Any) -> None:
@@ -213,16 +233,6 @@ def _check_name(name: Any) -> None:
         raise TypeError(f"name must be text: found {name!r}")
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name):
         raise ValueError(f"name must be letters, digits, dots, dashes, underscores: found {name!r}")
-
-
-def _integer(name: str, value: Any, low: int, high: int) -> int:
-    try:
-        whole = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer: found {value!r}") from None
-    if isinstance(value, bool) or not low <= whole <= high:
-        raise ValueError(f"{name} must be an integer from {low} to {high}: found {value!r}")
-    return whole
 
 
 def _number(name: str, value: Any, low: float, high: float) -> float:
@@ -287,6 +297,7 @@ def _cell_from_data(study: Study) -> Cell:
         truth = np.asarray(estimate.coef)
     else:
         truth = truth_vector(study.truth, tuple(made.names))
-    return cell_from_arrays(
+    cell = cell_from_arrays(
         made.X, truth, names=made.names, trials=trials, weights=weights, offset=offset
     )
+    return replace(cell, n_dropped=made.n_dropped)

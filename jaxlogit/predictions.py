@@ -1,0 +1,85 @@
+"""Fitted probabilities, deviances and profile grids of many models."""
+
+from typing import Any
+
+import numpy as np
+from scipy.special import expit, xlog1py, xlogy
+
+from jaxlogit import hypotheses, intervals
+from jaxlogit.core import tails
+from jaxlogit.core.status import Status
+from jaxlogit.data import Models, numeric
+from jaxlogit.fitting import Solution
+
+GRID_POINTS = 41
+GRID_LEVEL = 0.999
+UNBOUNDED_SPAN = 10.0  # half width of a grid whose both ends are infinite, in log-odds per unit
+
+
+def probabilities(models: Models, solution: Solution, new: Any, offset: Any) -> np.ndarray:
+    """Probabilities at new rows (k, p) or (B, k, p), as (B, k)."""
+    rows = numeric("X_new", new, (1, 2, 3))
+    p = models.n_terms
+    if rows.shape[-1] != p:
+        raise ValueError(f"X_new must have {p} columns: found shape {rows.shape}")
+    if rows.ndim == 3 and len(rows) != models.n_models:
+        raise ValueError(
+            f"X_new must have one matrix for each of {models.n_models} models: "
+            f"found shape {rows.shape}"
+        )
+    rows = np.atleast_2d(rows)
+    shift = np.asarray(0.0) if offset is None else numeric("offset", offset, (0, 1, 2))
+    if shift.ndim and shift.shape[-1] != rows.shape[-2]:
+        raise ValueError(f"offset must have one value for each of the {rows.shape[-2]} rows of "
+                         f"X_new: found shape {shift.shape}")  # fmt: skip
+    coef = np.where((solution.status == Status.CONVERGED)[:, None], solution.user_coef, np.nan)
+    eta = np.einsum("kp,bp->bk" if rows.ndim == 2 else "bkp,bp->bk", rows, coef)
+    for model in solution.separated:
+        own = rows if rows.ndim == 2 else rows[model]
+        empty = ~np.any(own != 0, axis=1)  # a contrast of nothing is 0 whatever the model
+        one = solution.take([model])
+        eta[model, empty] = 0.0
+        if not np.all(empty):
+            eta[model, ~empty] = intervals.estimates(one, own[~empty])[0]
+    return expit(eta + shift)
+
+
+def saturated(models: Models) -> np.ndarray | float:
+    """Σ a[y·log(y/m) + (m − y)·log(1 − y/m)], the largest log-likelihood of any model."""
+    if models.trials is None and models.y.dtype.kind == "b":
+        return 0.0
+    m = np.asarray(1.0 if models.trials is None else models.trials, np.float64)
+    share = models.y / np.where(m > 0, m, 1.0)
+    rows = m * (xlogy(share, share) + xlog1py(1.0 - share, -share))
+    if models.weights is not None:
+        rows = rows * models.weights
+    return np.sum(rows, axis=-1)
+
+
+def profile_grid(solution: Solution, rows: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """Values across each model's wide profile-likelihood interval, (B, GRID_POINTS)."""
+    cutoff = tails.chi2_quantile(GRID_LEVEL, 1)
+    ends = intervals.inverted_ends(solution, rows, cutoff, "lr", "newton").value[:, 0]
+    lower, upper = ends[:, 0].copy(), ends[:, 1].copy()
+    bounded_below, bounded_above = np.isfinite(lower), np.isfinite(upper)
+    with np.errstate(invalid="ignore"):
+        span = np.where(bounded_below, centre - lower, upper - centre)
+    span = np.where(np.isfinite(span), np.abs(span), UNBOUNDED_SPAN)
+    anchor = np.where(np.isfinite(centre), centre, 0.0)
+    low_anchor = np.where(np.isfinite(centre) | ~bounded_above, anchor, upper)
+    high_anchor = np.where(np.isfinite(centre) | ~bounded_below, anchor, lower)
+    lower = np.where(bounded_below, lower, low_anchor - span)
+    upper = np.where(bounded_above, upper, high_anchor + span)
+    return np.linspace(lower, upper, GRID_POINTS, axis=-1)
+
+
+def profile(solution: Solution, rows: np.ndarray, grid: np.ndarray | None):
+    """Values, log-likelihoods, signed roots, coefficients and statuses along one contrast."""
+    centre = intervals.estimates(solution, rows)[:, 0]
+    if grid is None:
+        values = profile_grid(solution, rows, centre)
+    else:
+        values = np.broadcast_to(grid, (len(centre), len(grid)))
+    found, status = hypotheses.profile(solution, rows[0], values)
+    root = np.sqrt(np.maximum(found.lr, 0.0)) * np.sign(values - centre[:, None])
+    return values, found.loglik, root, hypotheses.user_coefficients(solution, found.coef), status

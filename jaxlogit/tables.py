@@ -1,0 +1,92 @@
+"""A fit as a tidy table, and as text for a terminal."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jaxlogit.core.status import Status
+from jaxlogit.results import tally
+
+if TYPE_CHECKING:
+    from jaxlogit.model import Fit
+
+QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
+METHOD_NAMES = {"lr": "likelihood ratio", "wald": "Wald", "score": "score"}
+
+
+def columns(fit: "Fit", level: float, method: str) -> dict[str, np.ndarray]:
+    """Columns of the tidy table, one row for each model and term."""
+    ends, tested = fit.confint(level, method), fit.test(method)
+    count, names = fit.n_models, np.array(fit.names)
+    flat = {
+        "model": np.repeat(np.arange(count), len(names)),
+        "term": np.tile(names, count),
+        "estimate": fit.coef,
+        "std_error": fit.std_error,
+        "statistic": tested.statistic,
+        "p_value": tested.p_value,
+        "conf_low": ends.lower,
+        "conf_high": ends.upper,
+        "status": np.repeat(np.atleast_1d(fit.status), len(names)),
+    }
+    return {name: np.ravel(value) for name, value in flat.items()}
+
+
+def tidy(fit: "Fit", level: float, method: str) -> Any:
+    """The tidy table as a pandas data frame; statuses by name."""
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise ImportError("to_frame needs pandas: install jaxlogit-inference[study]") from error
+    table = columns(fit, level, method)
+    table["status"] = np.array([Status(int(code)).name.lower() for code in table["status"]])
+    return pd.DataFrame(table)
+
+
+def summary(fit: "Fit", level: float, method: str) -> str:
+    """A table of terms for one model; for many, quantiles by term and a tally of statuses."""
+    head = [repr(fit).strip("<>")]
+    if fit.n_models == 1:
+        loglik, deviance = float(np.ravel(fit.loglik)[0]), float(np.ravel(fit.deviance)[0])
+        head.append(f"log-likelihood {loglik:.6g}, deviance {deviance:.6g}")
+        body = _one(columns(fit, level, method))
+    else:
+        body = _many(fit)
+    percent = f"{100 * level:g}"
+    if fit.n_models == 1:
+        head.append(f"{percent} % intervals and tests by {METHOD_NAMES[method]}")
+    return "\n".join([*head, "", *body]) + "\n"
+
+
+def _one(table: dict[str, np.ndarray]) -> list[str]:
+    header = ["term", "estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high"]
+    rows = [
+        [str(table["term"][i]), *(_number(table[name][i]) for name in header[1:])]
+        for i in range(len(table["term"]))
+    ]
+    return _aligned([header, *rows])
+
+
+def _many(fit: "Fit") -> list[str]:
+    finite = np.where(np.isfinite(fit.coef), fit.coef, np.nan)
+    header = ["term", "finite", *("min" if q == 0 else "max" if q == 1 else f"{q:.0%}"
+                                  for q in QUANTILES)]  # fmt: skip
+    rows = []
+    for j, name in enumerate(fit.names):
+        known = finite[:, j][~np.isnan(finite[:, j])]
+        values = np.quantile(known, QUANTILES) if len(known) else [np.nan] * len(QUANTILES)
+        rows.append([name, f"{len(known):,}", *(_number(value) for value in values)])
+    return [*_aligned([header, *rows]), "", f"statuses: {tally(fit.status)}"]
+
+
+def _number(value: float) -> str:
+    return f"{value:.5g}"
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
+    widths = [max(len(row[j]) for row in rows) for j in range(len(rows[0]))]
+    return [
+        "  ".join(cell.ljust(w) if j == 0 else cell.rjust(w)
+                  for j, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    ]  # fmt: skip
