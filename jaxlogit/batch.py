@@ -62,6 +62,7 @@ def run(
     *,
     row_elements: int,
     index: np.ndarray | None = None,
+    size: int | None = None,
     **options,
 ) -> Any:
     """Apply `task(lane, shared, **options)` to every model, or to those in `index`.
@@ -80,6 +81,8 @@ def run(
         Numbers in one row array of one model: it sets the block size.
     index : (k,) int array, optional
         Run only these models, in this order.
+    size : int, optional
+        Models per block, where a shape already compiled is to be used again.
 
     Returns
     -------
@@ -87,7 +90,7 @@ def run(
         The task's results with the models as leading axis.
     """
     count = n_models if index is None else len(index)
-    size = block_size(count, row_elements)
+    size = size or block_size(count, row_elements)
     call = _compiled(task, tuple(sorted(options.items())))
     starts = range(0, max(count, 1), size)
     out: list = []

@@ -7,6 +7,7 @@ the linear programme, one model at a time.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import jax
 import numpy as np
@@ -18,7 +19,8 @@ from jaxlogit.core.status import Status
 from jaxlogit.core.working import Arrays, merge, problem, shared_coordinates
 from jaxlogit.data import Models
 
-QUICK_STEPS = 9  # all but a few models in a thousand need 7 or fewer
+FIRST_STEPS = 5  # enough for all but a few models in a hundred
+QUICK_STEPS = 12  # for the others; what then has no certificate is most likely separated
 CAREFUL_STEPS = 120  # a separated model takes about 30, one for each e-fold of its log-likelihood
 GRADIENT_STEPS = 500
 FEW = 16  # models for which unrolled systems would take longer to compile than to solve
@@ -50,30 +52,46 @@ class Solution:
     coef: np.ndarray
     """(B, p) working coefficients; for a separated model a point where l is at its supremum."""
     user_coef: np.ndarray
-    loglik: np.ndarray
+    suprema: np.ndarray
+    """(B,) log-likelihoods where a careful fit gave them; nan elsewhere."""
     status: np.ndarray
     n_steps: np.ndarray
     direction: np.ndarray
     """(B, p) separating directions in working coordinates; 0 where there is none."""
     nullity: np.ndarray
 
+    @cached_property
+    def loglik(self) -> np.ndarray:
+        """(B,) log-likelihoods at the maxima, or suprema; computed when first asked for."""
+        out = self.suprema.copy()
+        index = np.flatnonzero((self.status == Status.CONVERGED) & np.isnan(out))
+        if len(index):
+            lanes, shared = self._without_response()
+            out[index] = batch.run(
+                _loglik, len(out), (lanes, self.coef), shared,
+                row_elements=self.row_elements, index=None if len(index) == len(out) else index,
+            )  # fmt: skip
+        return out
+
     @property
     def row_elements(self) -> int:
         """Numbers in one row array of one model."""
-        design = self.shared.design if self.shared.design is not None else self.lanes.design
-        n, p = design.shape[-2:]
-        return n * p if self.lanes.design is not None else n
+        if self.lanes.design is not None:
+            return self.lanes.design[0].size
+        assert self.shared.design is not None
+        return len(self.shared.design)
 
-    def run(self, task, common=(), index=None, spread=1, **options):
-        """A task over models: `task(lane, common)` with lane = (arrays, coef, loglik).
+    def run(self, task, common=(), index=None, spread=1, own=("coef", "loglik"), **options):
+        """A task over models: `task(arrays, *own arrays of the solution, *common)`.
 
         `spread` is the number of searches a model's task makes at once: it scales the block.
         """
         lanes, shared = self._without_response()
         count = len(self.status) if index is None else len(index)
+        arrays = tuple(getattr(self, name) for name in own)
         return batch.run(
-            _Task(task, count > FEW), len(self.status), (lanes, self.coef, self.loglik),
-            (shared, common), row_elements=self.row_elements * spread, index=index, **options,
+            _Task(task, count > FEW), len(self.status), (lanes, *arrays), (shared, common),
+            row_elements=self.row_elements * spread, index=index, **options,
         )  # fmt: skip
 
     def run_rows(self, task, models: np.ndarray, extra, common=(), **options):
@@ -94,7 +112,7 @@ class Solution:
     def take(self, index) -> "Solution":
         """The models of an index array or slice."""
         lanes = Arrays(*(None if a is None else a[index] for a in self.lanes))
-        own = ("coef", "user_coef", "loglik", "status", "n_steps", "direction", "nullity")
+        own = ("coef", "user_coef", "suprema", "status", "n_steps", "direction", "nullity")
         return replace(self, lanes=lanes, **{name: getattr(self, name)[index] for name in own})
 
     @property
@@ -130,14 +148,11 @@ def fit(models: Models, solver: str = "newton") -> Solution:
             _gradient_fit, count, lanes, (shared, np.int32(GRADIENT_STEPS)), row_elements=elements
         )
     else:
-        found = batch.run(
-            _quick_fit, count, lanes, (shared, np.int32(QUICK_STEPS)),
-            row_elements=elements, unroll=count > FEW,
-        )  # fmt: skip
+        found = _fit_quickly(lanes, shared, count, elements)
     own = lanes._replace(score_total=found.score_total, offset_total=found.offset_total)
     solution = Solution(
-        own, shared, found.coef, found.user_coef, found.loglik, found.status,
-        found.n_steps, found.direction, found.nullity,
+        own, shared, found.coef, found.user_coef, np.full(count, np.nan), found.status,
+        found.n_steps, np.zeros((count, p)), np.zeros(count, np.int32),
     )  # fmt: skip
     left = np.flatnonzero(found.status == tasks.UNDECIDED)
     if len(left):
@@ -145,14 +160,38 @@ def fit(models: Models, solver: str = "newton") -> Solution:
             _careful_fit, count, lanes, (shared, np.int32(CAREFUL_STEPS)),
             row_elements=elements, index=left,
         )  # fmt: skip
-        for name in ("coef", "user_coef", "loglik", "status", "n_steps", "direction", "nullity"):
+        solution.suprema[left] = again.loglik
+        for name in ("coef", "user_coef", "status", "n_steps", "direction", "nullity"):
             getattr(solution, name)[left] = getattr(again, name)
         _decide(solution, left[again.status == tasks.UNDECIDED])
-    _take_suprema(solution)
-    bad = ~np.isin(solution.status, (int(Status.CONVERGED), *SEPARATED))
-    solution.loglik[bad] = np.nan
-    solution.user_coef[bad] = np.nan
+        _take_suprema(solution)
+        bad = ~np.isin(solution.status, (int(Status.CONVERGED), *SEPARATED))
+        solution.suprema[bad] = np.nan
+        solution.user_coef[bad] = np.nan
     return solution
+
+
+def _fit_quickly(lanes: Arrays, shared: Arrays, count: int, elements: int) -> tasks.Found:
+    """All models a few steps, then the unfinished ones apart.
+
+    A block runs as long as its slowest model.
+    """
+    size = batch.block_size(count, elements)
+    unroll = count > FEW
+    found = batch.run(
+        _quick_fit, count, lanes, (shared, np.int32(FIRST_STEPS)),
+        row_elements=elements, size=size, unroll=unroll,
+    )  # fmt: skip
+    left = np.flatnonzero(found.status == tasks.UNDECIDED)
+    if len(left):
+        again = batch.run(
+            _quick_fit, count, lanes, (shared, np.int32(QUICK_STEPS)),
+            row_elements=elements, index=left, size=size, unroll=unroll,
+        )  # fmt: skip
+        for whole, part in zip(found, again, strict=True):
+            if whole is not None:
+                whole[left] = part
+    return found
 
 
 def _quick_fit(lane: Arrays, shared, *, unroll: bool):
@@ -161,6 +200,10 @@ def _quick_fit(lane: Arrays, shared, *, unroll: bool):
 
 def _gradient_fit(lane: Arrays, shared):
     return tasks.gradient_fit(merge(lane, shared[0]), shared[1])
+
+
+def _loglik(lane, shared: Arrays):
+    return tasks.loglik_at(merge(lane[0], shared), lane[1])
 
 
 def _careful_fit(lane: Arrays, shared):
@@ -206,7 +249,7 @@ def _take_suprema(solution: Solution) -> None:
         return
     part = overlapping(solution, index)
     good = part.status == Status.CONVERGED
-    solution.loglik[index] = part.loglik
+    solution.suprema[index] = part.suprema
     solution.nullity[index] = part.nullity
     solution.status[index[~good]] = int(Status.MAX_STEPS)
 
@@ -248,7 +291,7 @@ def _decide(solution: Solution, index: np.ndarray) -> None:
         solution.status[model] = int(Status.MAX_STEPS if overlap else status)
         solution.direction[model] = direction
         if status == Status.SEPARATED_COMPLETE:
-            solution.loglik[model], solution.nullity[model] = 0.0, solution.coef.shape[1]
+            solution.suprema[model], solution.nullity[model] = 0.0, solution.coef.shape[1]
 
 
 def unbounded(solution: Solution, contrasts: np.ndarray) -> np.ndarray:

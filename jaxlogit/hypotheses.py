@@ -18,12 +18,12 @@ def wald(solution: Solution, constraints: np.ndarray, nulls: np.ndarray):
     index = solution.finite
     if len(index):
         every = None if len(index) == len(out) else index
-        out[index] = solution.run(_wald, (constraints, nulls), index=every)
+        out[index] = solution.run(_wald, (constraints, nulls), index=every, own=("coef",))
     status = np.broadcast_to(solution.status[:, None], out.shape).astype(np.int32)
     return out, status
 
 
-def _wald(arrays, coef, loglik, constraints, nulls, *, unroll):
+def _wald(arrays, coef, constraints, nulls, *, unroll):
     model = problem(arrays)
     at = evaluate(model.rows, coef, unroll=unroll)
     factor = linalg.cholesky(at.information, coef.shape[0])
@@ -115,9 +115,9 @@ def user_coefficients(solution: Solution, working: np.ndarray) -> np.ndarray:
     """Working coefficients (B, …, p) in the user's units."""
     if solution.shared.transform is not None:
         return working @ solution.shared.transform.T
-    transform = solution.run(_transform)
+    transform = solution.run(_transform, own=())
     return np.einsum("bij,b...j->b...i", transform, working)
 
 
-def _transform(arrays, coef, loglik, *, unroll):
+def _transform(arrays, *, unroll):
     return problem(arrays).transform

@@ -39,11 +39,11 @@ def std_errors(solution: Solution, contrasts: np.ndarray) -> np.ndarray:
     index = solution.finite
     if len(index):
         every = None if len(index) == len(out) else index
-        out[index] = solution.run(_std_error, (contrasts,), index=every)
+        out[index] = solution.run(_std_error, (contrasts,), index=every, own=("coef",))
     return out
 
 
-def _std_error(arrays, coef, loglik, contrasts, *, unroll):
+def _std_error(arrays, coef, contrasts, *, unroll):
     return tasks.std_error(arrays, coef, contrasts, unroll=unroll)
 
 
@@ -122,7 +122,7 @@ def _take_from_overlap(solution: Solution, contrasts, cutoff, method, solver, en
     if not len(index):
         return
     part = overlapping(solution, index)
-    alone = part.run(_left_alone, (contrasts,))
+    alone = part.run(_left_alone, (contrasts,), own=())
     keep = np.any(alone, axis=1)
     if not np.any(keep):
         return
@@ -132,7 +132,7 @@ def _take_from_overlap(solution: Solution, contrasts, cutoff, method, solver, en
         whole[index] = np.where(alone[..., None], value, whole[index])
 
 
-def _left_alone(arrays, coef, loglik, contrasts, *, unroll):
+def _left_alone(arrays, contrasts, *, unroll):
     return tasks.left_alone(arrays, contrasts)
 
 

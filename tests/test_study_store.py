@@ -303,13 +303,13 @@ def test_design_with_everything_survives_the_store(tmp_path):
 
 
 def test_kill_at_any_moment_leaves_whole_parts_only(tmp_path):
-    """A writer of many parts, killed ten times by fixed draws of its lifetime, then resumed."""
+    """A writer of many parts, killed four times by fixed draws of its lifetime, then resumed."""
     code = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "import test_study_store as t\n"
         f"print('ready', flush=True); t.fill({str(tmp_path / 'killed')!r}, None, 4000, 10)\n"
     )
-    lifetimes = np.random.default_rng(11).uniform(0.0, 0.5, size=6)
+    lifetimes = np.random.default_rng(11).uniform(0.0, 0.5, size=4)
     for lifetime in lifetimes:
         command = [sys.executable, "-c", code]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:

@@ -84,7 +84,9 @@ def curvature_reach(factor: linalg.Factor, scale: Scale):
     return reach, reach * size * scale.score_error
 
 
-def newton_step(factor: linalg.Factor, score, constraint=None, gap=None):
+def newton_step(
+    factor: linalg.Factor, score, constraint: Array | None = None, gap: Array | None = None
+):
     """The Newton step and its squared decrement.
 
     With a constraint C (q, p) and gap b − Cβ (q,), the step ends on Cβ = b:
@@ -92,7 +94,7 @@ def newton_step(factor: linalg.Factor, score, constraint=None, gap=None):
     a feasible β is the nuisance decrement.
     """
     half = linalg.half_solve(factor, score)
-    if constraint is None:
+    if constraint is None or gap is None:
         return linalg.back_solve(factor, half), linalg.dot(half, half)
     q = constraint.shape[0]
     halves = [linalg.half_solve(factor, constraint[i]) for i in range(q)]
@@ -163,20 +165,19 @@ def newton(
         ):  # a nearly singular information can throw a search out of the numbers' range
             longest = scale.reach * jnp.linalg.norm(step)
             step = step * jnp.minimum(1.0, LONGEST_MOVE / longest)
-        moved = Search(
+        moved = state._replace(
             coef=state.coef + step,
-            origin=state.coef,
-            origin_loglik=at.loglik if halving else state.origin_loglik,
-            step=step,
             decrement=squared,
             proof=proof,
-            n_halvings=jnp.int32(0),
             status=status,
             n_steps=state.n_steps + 1,
         )
-        if not halving:
+        if not halving:  # what it does not need stays constant, and costs the loop nothing
             failed = jnp.int32(Status.STEP_HALVING_FAILED)
             return moved._replace(status=jnp.where(usable, status, failed))
+        moved = moved._replace(
+            origin=state.coef, origin_loglik=at.loglik, step=step, n_halvings=jnp.int32(0)
+        )
         # Rounding makes equal log-likelihoods differ; a step that goes wrong loses far more.
         slack = 1e-10 * (1.0 + jnp.abs(state.origin_loglik))
         fell = ~(at.loglik >= state.origin_loglik - jnp.where(jnp.isfinite(slack), slack, 0.0))

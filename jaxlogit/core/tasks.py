@@ -16,7 +16,7 @@ from jaxlogit.core.bounds import Bound, Target
 from jaxlogit.core.kinds import Array
 from jaxlogit.core.lbfgs import lbfgs
 from jaxlogit.core.likelihood import evaluate, information_derivative, linear_predictor, loglik
-from jaxlogit.core.newton import is_flat, newton, start_search
+from jaxlogit.core.newton import Search, is_flat, newton, start_search
 from jaxlogit.core.status import Status
 from jaxlogit.core.working import Arrays, Problem, problem
 
@@ -25,21 +25,30 @@ FAR_STEPS = 20  # of the local search from a point that is not the maximum
 UNDECIDED = -2  # status of a model that goes on to the next stage
 
 
-class Fitted(NamedTuple):
-    """A maximum, or the last point of a search that found none."""
+class Found(NamedTuple):
+    """A certified maximum, or none; its log-likelihood is computed when it is needed."""
 
     coef: Array
     user_coef: Array
-    loglik: Array
     status: Array
     n_steps: Array
     score_total: Array
     offset_total: Array | None
+
+
+class Settled(NamedTuple):
+    """A maximum, or where a model without one ended, and why."""
+
+    coef: Array
+    user_coef: Array
+    status: Array
+    n_steps: Array
+    loglik: Array
     direction: Array
     nullity: Array
 
 
-def quick_fit(arrays: Arrays, max_steps, *, unroll: bool = True) -> Fitted:
+def quick_fit(arrays: Arrays, max_steps, *, unroll: bool = True) -> Found:
     """Undamped Newton from 0; UNDECIDED without a certificate."""
     model = problem(arrays)
     start, n_first = first_step(model)
@@ -48,17 +57,17 @@ def quick_fit(arrays: Arrays, max_steps, *, unroll: bool = True) -> Fitted:
     end = newton(at, search, model.scale, max_steps + n_first, halving=False)
     done = end.status == Status.CONVERGED
     status = jnp.where(done, end.status, jnp.int32(UNDECIDED))
-    return _fitted(model, end.coef, status, end.n_steps, jnp.zeros_like(start), jnp.int32(0))
+    return _found(model, end.coef, status, end.n_steps)
 
 
-def gradient_fit(arrays: Arrays, max_steps) -> Fitted:
+def gradient_fit(arrays: Arrays, max_steps) -> Found:
     """L-BFGS from 0; UNDECIDED without a certificate."""
     model = problem(arrays)
     zero = jnp.zeros_like(model.rows.score_total)
     end = lbfgs(model.rows, zero, model.scale, max_steps)
     done = end.status == Status.CONVERGED
     status = jnp.where(done, end.status, jnp.int32(UNDECIDED))
-    return _fitted(model, end.coef, status, end.n_steps, zero, jnp.int32(0))
+    return _found(model, end.coef, status, end.n_steps)
 
 
 def first_step(model: Problem):
@@ -70,7 +79,7 @@ def first_step(model: Problem):
     return 4.0 / n * (rows.score_total - 0.5 * jnp.sum(rows.design, axis=0)), jnp.int32(1)
 
 
-def careful_fit(arrays: Arrays, max_steps) -> Fitted:
+def careful_fit(arrays: Arrays, max_steps) -> Settled:
     """Newton from 0 with halving, then the question of separation, rank and finiteness."""
     model = problem(arrays)
     rows = model.rows
@@ -81,6 +90,7 @@ def careful_fit(arrays: Arrays, max_steps) -> Fitted:
     pivot = linalg.cholesky(at_zero.information, p).smallest_pivot
     end = newton(at, start_search(zero), model.scale, max_steps, halving=True)
     total = rows.total if rows.total is not None else jnp.ones_like(rows.design[:, 0])
+    assert model.successes is not None
     left = total * jax.lax.logistic(linear_predictor(rows, end.coef)) - model.successes
     score = jnp.max(jnp.abs(at(end.coef).score)) + model.scale.score_error
     verdict = separation.judge(rows.design, model.successes, total, end.step, left, score)
@@ -96,27 +106,22 @@ def careful_fit(arrays: Arrays, max_steps) -> Fitted:
     deficient = (pivot < PIVOT_LIMIT) | jnp.any(jnp.sum(jnp.abs(model.transform), axis=0) == 0)
     status = jnp.where(deficient, jnp.int32(Status.RANK_DEFICIENT), status)
     status = jnp.where(finite, status, jnp.int32(Status.NONFINITE_INPUT))
-    end_point = _fitted(model, end.coef, status, end.n_steps, end.step, verdict.nullity)
+    end_point = _settled(model, end, status, end.step, verdict.nullity)
     # Complete separation: every row is fitted perfectly in the limit.
     supremum = jnp.where(status == Status.SEPARATED_COMPLETE, 0.0, end_point.loglik)
     return end_point._replace(loglik=supremum)
 
 
-def overlapping_fit(arrays: Arrays, max_steps) -> Fitted:
+def overlapping_fit(arrays: Arrays, max_steps) -> Settled:
     """The overlapping part of a separated model: its maximum is the whole model's supremum."""
     model = problem(arrays)
     zero = jnp.zeros_like(model.rows.score_total)
-    end = newton(
-        partial(evaluate, model.rows, unroll=False),
-        start_search(zero),
-        model.scale,
-        max_steps,
-        halving=True,
-    )
-    nullity = jnp.round(jnp.trace(model.rows.free) * 4.0 / model.rows.design.shape[0]).astype(
-        jnp.int32
-    )
-    return _fitted(model, end.coef, end.status, end.n_steps, arrays.direction, nullity)
+    at = partial(evaluate, model.rows, unroll=False)
+    end = newton(at, start_search(zero), model.scale, max_steps, halving=True)
+    assert model.rows.free is not None
+    free = jnp.trace(model.rows.free) * 4.0 / model.rows.design.shape[0]
+    nullity = jnp.round(free).astype(jnp.int32)
+    return _settled(model, end, end.status, arrays.direction, nullity)
 
 
 def left_alone(arrays: Arrays, contrasts):
@@ -128,19 +133,21 @@ def left_alone(arrays: Arrays, contrasts):
     return share < separation.CLEAR_SLOPE
 
 
-def _fitted(model: Problem, coef, status, n_steps, direction, nullity) -> Fitted:
+def _found(model: Problem, coef, status, n_steps) -> Found:
     rows = model.rows
-    return Fitted(
-        coef,
-        model.transform @ coef,
-        loglik(rows, coef),
-        status,
-        n_steps,
-        rows.score_total,
-        rows.offset_total,
-        direction,
-        nullity,
-    )
+    user_coef = model.transform @ coef
+    return Found(coef, user_coef, status, n_steps, rows.score_total, rows.offset_total)
+
+
+def _settled(model: Problem, end: Search, status, direction, nullity) -> Settled:
+    value = loglik(model.rows, end.coef)
+    user_coef = model.transform @ end.coef
+    return Settled(end.coef, user_coef, status, end.n_steps, value, direction, nullity)
+
+
+def loglik_at(arrays: Arrays, coef):
+    """The log-likelihood at working coefficients, ()."""
+    return loglik(problem(arrays).rows, coef)
 
 
 def covariance(arrays: Arrays, coef, *, unroll: bool = True):

@@ -77,6 +77,7 @@ def problem(arrays: Arrays) -> Problem:
         offset_total = None if offset is None else successes @ offset
     free = None
     if arrays.direction is not None:
+        assert successes is not None
         whole = jnp.ones(design.shape[0], design.dtype) if total is None else total
         direction = arrays.direction
         total, free = separation.overlapping_part(design, successes, whole, direction)

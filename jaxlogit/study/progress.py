@@ -65,15 +65,14 @@ class Tally:
     def text(self) -> str:
         """Rate, time left, share of undefined intervals, worst coverage error."""
         timed = self.done - self.warm_up
-        rate = timed / max(time.monotonic() - self.started, 1e-9) if timed else np.nan
-        left = (self.total - self.done) / rate
+        pace = "compiled"
+        if timed:
+            rate = timed / max(time.monotonic() - self.started, 1e-9)
+            pace = f"{rate:,.0f}/s, {_duration((self.total - self.done) / rate)} left"
         shares = [(hits / n, n) for hits, n in self.covered.values() if n]
         worst = max((float(np.sqrt(c * (1 - c) / n)) for c, n in shares), default=np.nan)
         undefined = 100 * self.undefined / max(self.rows, 1)
-        return (
-            f"{rate:,.0f}/s, {_duration(left)} left, {undefined:.2f} % undefined, "
-            f"worst coverage MCSE {worst:.4f}"
-        )
+        return f"{pace}, {undefined:.2f} % undefined, worst coverage MCSE {worst:.4f}"
 
 
 @contextmanager
@@ -141,8 +140,6 @@ def _bar(record: Record, tally: Tally) -> Iterator[Advance]:
 
 
 def _duration(seconds: float) -> str:
-    if not np.isfinite(seconds):
-        return "?"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
