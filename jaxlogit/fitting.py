@@ -6,7 +6,7 @@ the linear programme, one model at a time.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import jax
@@ -59,6 +59,8 @@ class Solution:
     direction: np.ndarray
     """(B, p) separating directions in working coordinates; 0 where there is none."""
     nullity: np.ndarray
+    kept: dict = field(default_factory=dict)
+    """The last restricted maxima, by hypothesis."""
 
     @cached_property
     def loglik(self) -> np.ndarray:
@@ -113,7 +115,9 @@ class Solution:
         """The models of an index array or slice."""
         lanes = Arrays(*(None if a is None else a[index] for a in self.lanes))
         own = ("coef", "user_coef", "suprema", "status", "n_steps", "direction", "nullity")
-        return replace(self, lanes=lanes, **{name: getattr(self, name)[index] for name in own})
+        return replace(
+            self, lanes=lanes, kept={}, **{name: getattr(self, name)[index] for name in own}
+        )
 
     @property
     def separated(self) -> np.ndarray:

@@ -41,8 +41,17 @@ def restricted(
     """Restricted maxima of hypotheses (h, q, p), (h, q): fields (B, h, …), and statuses.
 
     Under separation the suprema are compared: both statistics stay valid, and the status is
-    converged. A model without a maximum of any kind keeps its status, and nan.
+    converged. A model without a maximum of any kind keeps its status, and nan. The last
+    result is kept with the solution: likelihood-ratio and score tests share it.
     """
+    key = (constraints.shape, constraints.tobytes(), nulls.tobytes())
+    if key not in solution.kept:
+        solution.kept.clear()
+        solution.kept[key] = _restricted(solution, constraints, nulls)
+    return solution.kept[key]
+
+
+def _restricted(solution: Solution, constraints: np.ndarray, nulls: np.ndarray):
     count, h, p = len(solution.status), len(constraints), constraints.shape[2]
     found = _untested((count, h), p, np.int32(tasks.UNDECIDED))
     index = solution.finite

@@ -267,7 +267,7 @@ class Fit:
         if method == "wald":
             statistic, status = hypotheses.wald(self._solution, constraints, nulls)
         else:
-            found, status = self._restricted(constraints, nulls)
+            found, status = hypotheses.restricted(self._solution, constraints, nulls)
             statistic = found.lr if method == "lr" else found.score
         statistic = np.maximum(statistic, 0.0)  # rounding, where the null is the estimate
         df = len(rows) if joint else 1
@@ -276,15 +276,6 @@ class Fit:
             values = tuple(value[:, 0] for value in values)
         statistic, p_value, log_p, status = map(self._out, values)
         return Test(statistic, df, p_value, log_p, status, method, labels)
-
-    def _restricted(self, constraints: np.ndarray, nulls: np.ndarray):
-        """The last restricted maxima are kept: "lr" and "score" share them."""
-        key = (constraints.shape, constraints.tobytes(), nulls.tobytes())
-        kept = self.__dict__.get("_last_restricted")
-        if kept is None or kept[0] != key:
-            kept = (key, hypotheses.restricted(self._solution, constraints, nulls))
-            self.__dict__["_last_restricted"] = kept
-        return kept[1]
 
     def profile(self, term: Any, grid: Any = None) -> Profile:
         """The profile log-likelihood of one coefficient or contrast.

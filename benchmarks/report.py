@@ -1,0 +1,58 @@
+"""Results as text, for a terminal of 100 columns."""
+
+COLUMNS = "{:<26}{:>8}{:>11}{:>20}{:>9}{:>8}{:>7}{:>11}"
+HEAD = ("", "models", "µs/model", "min – max", "ratio", "/floor", "1st s", "deviation")
+
+
+def head(record: dict) -> str:
+    """Machine, versions and the limits that floors are made of."""
+    env, limits = record["environment"], record["limits"]
+    versions = ", ".join(f"{k} {env[k]}" for k in ("python", "jax", "numpy", "scipy"))
+    return "\n".join([
+        f"{env['cpu']}, {env['cores']} cores; {versions}",
+        f"t_exp {limits['t_exp_ns']:.2f} ns, GEMM {limits['gemm_gflops']:.0f} Gflop/s: float64, "
+        "all cores",
+        "ratio: times jaxlogit's median; deviation: largest, in standard errors; "
+        "1st s: first call,",
+        "compilation included, fresh process; medians of interleaved rounds.",
+    ])  # fmt: skip
+
+
+def table(result: dict) -> str:
+    """One workload."""
+    tally = ", ".join(f"{count:,} with {code}" for code, count in result["status"].items())
+    rows = ["", f"{result['title']}  (status: {tally})", COLUMNS.format(*HEAD)]
+    for line in result["lines"]:
+        if "skipped" in line:
+            rows.append(f"{line['name']:<26}  skipped: {line['skipped']}"[:100])
+            continue
+        spread = f"{number(line['us_min'])} – {number(line['us_max'])}"
+        rows.append(COLUMNS.format(
+            line["name"], f"{line['models']:,}", number(line["us_per_model"]), spread,
+            number(line["ratio"]), number(line.get("times_floor")),
+            number(line.get("first_call_s")), f"{line['deviation']:.1e}",
+        ))  # fmt: skip
+    return "\n".join(rows)
+
+
+def memory(result: dict) -> str:
+    """Peak memory, in one sentence for each fact."""
+    return "\n".join([
+        f"{result['replicates']:,} replicates of birthwt ({result['rows']} rows, "
+        f"{result['terms']} terms) in one call, y as uint8:",
+        f"peak resident {result['peak_mib']:,.0f} MiB, of which responses "
+        f"{result['responses_mib']:,.0f} MiB and {result['before_fit_peak_mib']:,.0f} MiB "
+        "reached before the fit;",
+        f"fit and Wald intervals {result['fit_and_wald_seconds']:.1f} s, "
+        f"{result['converged_share']:.2%} converged; "
+        f"LR intervals of the first {result['lr_replicates']:,} included.",
+    ])  # fmt: skip
+
+
+def number(value: float | None) -> str:
+    """Three digits, thousands marked; nothing for nothing."""
+    if value is None:
+        return ""
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}"

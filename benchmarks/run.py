@@ -1,0 +1,212 @@
+"""Time jaxlogit beside its peers: `python -m benchmarks.run`, from the repository's root."""
+
+import argparse
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import limit, memory, reference, report
+from benchmarks.peers import Peer, peers
+from benchmarks.workloads import WORKLOADS, Data, Workload, answer, make
+from jaxlogit.batch import n_threads
+
+ROUNDS = 7
+QUICK_ROUNDS = 3
+CHECKED = {"fit": 200, "lr": 10, "score": 10}  # models compared with the reference
+RESULTS = Path(__file__).with_name("results")
+PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "statsmodels", "scikit-learn")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the workloads that were asked for, print each table as it is ready, write JSON."""
+    options = parse(arguments)
+    chosen = [w.quick() if options.quick else w for w in WORKLOADS if options.only in w.name]
+    if options.inner:
+        print(json.dumps(_inner(options.inner, chosen, options.quick)))
+        return 0
+    if not chosen:
+        names = ", ".join(repr(w.name) for w in WORKLOADS)
+        print(f"--only must be part of one of {names}: found {options.only!r}", file=sys.stderr)
+        return 1
+    record: dict = {"quick": options.quick, "environment": environment()}
+    if options.memory:
+        record["memory"] = apart("memory", options.quick)
+        print(report.memory(record["memory"]))
+    else:
+        record["limits"] = limit.measure()
+        print(report.head(record), flush=True)
+        record["workloads"] = []
+        for workload in chosen:
+            record["workloads"].append(compare(workload, record["limits"], options.quick))
+            print(report.table(record["workloads"][-1]), flush=True)
+    if target := destination(options):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a smoke run of less than a minute")
+    parser.add_argument("--only", default="", metavar="TEXT", help="workloads with TEXT in a name")
+    parser.add_argument("--memory", action="store_true", help="peak memory of 10⁶ replicates only")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="where results go; default benchmarks/results"
+    )
+    parser.add_argument("--inner", choices=("first", "memory"), help=argparse.SUPPRESS)
+    return parser.parse_args(arguments)
+
+
+def destination(options: argparse.Namespace) -> Path | None:
+    """The JSON file: as asked; by default none for a partial or a smoke run."""
+    if options.json or options.quick or options.only:
+        return options.json
+    kind = "memory" if options.memory else "speed"
+    return RESULTS / f"cpu-{n_threads()}core-{kind}.json"
+
+
+def compare(workload: Workload, limits: dict[str, float], quick: bool) -> dict:
+    """One table: jaxlogit, then its peers, timed in turn through several rounds."""
+    first = apart("first", quick, workload)
+    data = make(workload)
+    values, status = answer(workload, data)  # compiles
+    ready, lines = [], []
+    for peer in peers(workload):
+        if reason := peer.missing():
+            lines.append({"name": peer.name, "skipped": reason})
+            continue
+        try:
+            found = peer.call(workload, data, peer.models(workload, quick))[1]
+        except RuntimeError as error:
+            lines.append({"name": peer.name, "skipped": str(error)})
+            continue
+        ready.append((peer, found))
+    own, times = interleaved(workload, data, [peer for peer, _ in ready], quick)
+    floor = limit.floor(workload, limits)
+    median = statistics.median(own)
+    checked = values[: CHECKED[workload.answer]]
+    mine = line("jaxlogit", workload.n_models, own, median)
+    mine |= {
+        "floor_us": floor,
+        "times_floor": median / floor,
+        "first_call_s": first["seconds"],
+        "deviation": reference.deviation(checked, data, workload.answer),
+    }
+    for peer, found in ready:
+        count, spans = times[peer.name]
+        entry = line(peer.name, count, spans, median)
+        checked = found[: CHECKED[workload.answer]]
+        entry["deviation"] = reference.deviation(checked, data, workload.answer)
+        lines.append(entry)
+    tally = {str(code): int(np.sum(status == code)) for code in np.unique(status)}
+    return {
+        "name": workload.name,
+        "title": workload.title,
+        "status": tally,
+        "lines": [mine, *lines],
+    }
+
+
+def interleaved(workload: Workload, data: Data, ready: list[Peer], quick: bool):
+    """µs per model, by round, of jaxlogit and of every peer: all take turns in every round."""
+    own: list[float] = []
+    times: dict[str, tuple[int, list[float]]] = {}
+    for _ in range(QUICK_ROUNDS if quick else ROUNDS):
+        start = time.perf_counter()
+        answer(workload, data)
+        own.append((time.perf_counter() - start) / workload.n_models * 1e6)
+        for peer in ready:
+            seconds, _, count = peer.call(workload, data, peer.models(workload, quick))
+            times.setdefault(peer.name, (count, []))[1].append(seconds / count * 1e6)
+    return own, times
+
+
+def line(name: str, models: int, spans: list[float], own_median: float) -> dict:
+    """Median, range and ratio of one line of a table."""
+    median = statistics.median(spans)
+    return {
+        "name": name,
+        "models": models,
+        "us_per_model": median,
+        "us_min": min(spans),
+        "us_max": max(spans),
+        "ratio": median / own_median,
+    }
+
+
+def apart(what: str, quick: bool, workload: Workload | None = None) -> dict:
+    """A measurement in a fresh process, where nothing is compiled and no memory was used."""
+    command = [sys.executable, "-m", "benchmarks.run", "--inner", what]
+    command += ["--quick"] * quick + (["--only", workload.name] if workload else [])
+    # A compilation cache on disk would hide what a first call costs.
+    settings = os.environ | {"JAX_ENABLE_COMPILATION_CACHE": "false"}
+    root = Path(__file__).parents[1]
+    done = subprocess.run(
+        command, cwd=root, env=settings, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"measuring {what} in its own process failed:\n{done.stderr}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _inner(what: str, chosen: list[Workload], quick: bool) -> dict:
+    if what == "memory":
+        return memory.measure(memory.REPLICATES // 50 if quick else memory.REPLICATES)
+    data = make(chosen[0])
+    start = time.perf_counter()
+    answer(chosen[0], data)
+    return {"seconds": time.perf_counter() - start}
+
+
+def environment() -> dict:
+    """Versions and processor: what a reader needs to repeat the run, and no names of machines."""
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = None
+    return {
+        "python": platform.python_version(),
+        **versions,
+        "R": _program_version(["Rscript", "--version"]),
+        "plink2": _program_version(["plink2", "--version"]),
+        "cpu": _processor(),
+        "cores": n_threads(),
+    }
+
+
+def _program_version(command: list[str]) -> str | None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return (done.stdout + done.stderr).strip().splitlines()[0]
+
+
+def _processor() -> str:
+    """The processor's model, with family and model number where its name says little."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return platform.processor() or platform.machine()
+    facts = {}
+    for row in text.splitlines():
+        key, _, value = row.partition(":")
+        facts.setdefault(key.strip(), value.strip())
+    number = f"family {facts.get('cpu family', '?')} model {facts.get('model', '?')}"
+    wide = ", AVX-512" if "avx512f" in facts.get("flags", "") else ""
+    return f"{facts.get('model name', platform.machine())} ({number}{wide})"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
