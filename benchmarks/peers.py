@@ -4,6 +4,7 @@ A peer takes the first models of the workload, as many as give a stable time, an
 seconds that they took, without start-up, input and output where it runs as a program of its own.
 """
 
+import contextlib
 import importlib.util
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ from benchmarks import reference
 from benchmarks.workloads import Data, Workload
 from jaxlogit.batch import n_threads
 
+REFERENCE = "NumPy Newton loop"
 R_SCRIPT = Path(__file__).with_name("peers.R")
 # Seconds for each peer and round: long against a timer's grain and a program's hiccups.
 ROUND_SECONDS = 0.25
@@ -56,7 +58,7 @@ class Peer:
 
 def peers(workload: Workload) -> tuple[Peer, ...]:
     """The peers that can answer this workload."""
-    loop = Peer("NumPy Newton loop", 60, _numpy_fit, "numpy")
+    loop = Peer(REFERENCE, 60, _numpy_fit, "numpy")
     if workload.own_design:
         return (loop, Peer("plink2 --glm no-firth", 4, _plink, "plink2"))
     if workload.answer == "fit":
@@ -74,9 +76,20 @@ def peers(workload: Workload) -> tuple[Peer, ...]:
 
 def _loop(one: Callable, data: Data, count: int) -> tuple[float, np.ndarray, int]:
     pairs = [data.model(i) for i in range(count)]
-    start = time.perf_counter()
-    values = [one(X, y) for X, y in pairs]
-    return time.perf_counter() - start, np.array(values), count
+    with _one_blas_thread():
+        start = time.perf_counter()
+        values = [one(X, y) for X, y in pairs]
+        seconds = time.perf_counter() - start
+    return seconds, np.array(values), count
+
+
+def _one_blas_thread():
+    """Several threads only slow products this small: statsmodels sixfold at n=1000, p=10."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ModuleNotFoundError:
+        return contextlib.nullcontext()
+    return threadpool_limits(1)
 
 
 def _numpy_fit(workload: Workload, data: Data, count: int):
@@ -146,9 +159,9 @@ def _plink(workload: Workload, data: Data, count: int):
 def _write_samples(folder: Path, data: Data) -> None:
     shared = data.X[0][:, 1:-1]
     head = "#IID\t" + "\t".join(f"x{j}" for j in range(shared.shape[1]))
-    rows = ["\t".join([str(i), *(repr(float(v)) for v in row)]) for i, row in enumerate(shared)]
+    rows = ["\t".join([f"s{i}", *(repr(float(v)) for v in row)]) for i, row in enumerate(shared)]
     (folder / "covar.txt").write_text("\n".join([head, *rows]) + "\n")
-    cases = [f"{i}\t{int(v) + 1}" for i, v in enumerate(data.y)]  # 1 control, 2 case
+    cases = [f"s{i}\t{int(v) + 1}" for i, v in enumerate(data.y)]  # 1 control, 2 case
     (folder / "pheno.txt").write_text("\n".join(["#IID\ty", *cases]) + "\n")
 
 
@@ -161,7 +174,7 @@ def _write_genotypes(stem: Path, genotypes: np.ndarray) -> None:
     stem.with_suffix(".bed").write_bytes(b"\x6c\x1b\x01" + packed.astype(np.uint8).tobytes())
     variants = (f"1\tv{i}\t0\t{i + 1}\tA\tC\n" for i in range(count))
     stem.with_suffix(".bim").write_text("".join(variants))
-    people = (f"0\t{i}\t0\t0\t0\t-9\n" for i in range(n))
+    people = (f"0\ts{i}\t0\t0\t0\t-9\n" for i in range(n))
     stem.with_suffix(".fam").write_text("".join(people))
 
 

@@ -86,10 +86,11 @@ def ends(X, y, method):
             far = 2.0
             while excess(far) < 0 and far < FARTHEST:
                 far *= 1.3
-            root = np.inf
-            if far < FARTHEST:
-                root = optimize.brentq(excess, 0.1, far, xtol=1e-12, rtol=1e-13)
-            out[term, side] = best[term] + sign * root * scale[term]
+            if far >= FARTHEST:
+                out[term, side] = sign * np.inf
+                continue
+            found = optimize.root_scalar(excess, bracket=(0.1, far), xtol=1e-12, rtol=1e-13)
+            out[term, side] = best[term] + sign * found.root * scale[term]
     return out
 
 

@@ -20,8 +20,7 @@ def head(record: dict) -> str:
 
 def table(result: dict) -> str:
     """One workload."""
-    tally = ", ".join(f"{count:,} with {code}" for code, count in result["status"].items())
-    rows = ["", f"{result['title']}  (status: {tally})", COLUMNS.format(*HEAD)]
+    rows = ["", f"{result['title']}: {result['status']}", COLUMNS.format(*HEAD)]
     for line in result["lines"]:
         if "skipped" in line:
             rows.append(f"{line['name']:<26}  skipped: {line['skipped']}"[:100])
@@ -30,7 +29,7 @@ def table(result: dict) -> str:
         rows.append(COLUMNS.format(
             line["name"], f"{line['models']:,}", number(line["us_per_model"]), spread,
             number(line["ratio"]), number(line.get("times_floor")),
-            number(line.get("first_call_s")), f"{line['deviation']:.1e}",
+            number(line.get("first_call_s")), deviation(line["deviation"]),
         ))  # fmt: skip
     return "\n".join(rows)
 
@@ -47,6 +46,11 @@ def memory(result: dict) -> str:
         f"{result['converged_share']:.2%} converged; "
         f"LR intervals of the first {result['lr_replicates']:,} included.",
     ])  # fmt: skip
+
+
+def deviation(value: float | None) -> str:
+    """Largest deviation, or that the line is what others are compared with."""
+    return "reference" if value is None else f"{value:.1e}"
 
 
 def number(value: float | None) -> str:

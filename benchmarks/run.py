@@ -11,12 +11,13 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
+import jax
 
 from benchmarks import limit, memory, reference, report
-from benchmarks.peers import Peer, peers
-from benchmarks.workloads import WORKLOADS, Data, Workload, answer, make
+from benchmarks.peers import REFERENCE, Peer, peers
+from benchmarks.workloads import QUICK, WORKLOADS, Data, Workload, answer, make
 from jaxlogit.batch import n_threads
+from jaxlogit.results import tally
 
 ROUNDS = 7
 QUICK_ROUNDS = 3
@@ -28,12 +29,12 @@ PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "statsmodels", "scikit-learn")
 def main(arguments: list[str] | None = None) -> int:
     """Run the workloads that were asked for, print each table as it is ready, write JSON."""
     options = parse(arguments)
-    chosen = [w.quick() if options.quick else w for w in WORKLOADS if options.only in w.name]
+    chosen = [w for w in (QUICK if options.quick else WORKLOADS) if options.only in w.name]
     if options.inner:
         print(json.dumps(_inner(options.inner, chosen, options.quick)))
         return 0
     if not chosen:
-        names = ", ".join(repr(w.name) for w in WORKLOADS)
+        names = ", ".join(repr(w.name) for w in (QUICK if options.quick else WORKLOADS))
         print(f"--only must be part of one of {names}: found {options.only!r}", file=sys.stderr)
         return 1
     record: dict = {"quick": options.quick, "environment": environment()}
@@ -70,8 +71,8 @@ def destination(options: argparse.Namespace) -> Path | None:
     """The JSON file: as asked; by default none for a partial or a smoke run."""
     if options.json or options.quick or options.only:
         return options.json
-    kind = "memory" if options.memory else "speed"
-    return RESULTS / f"cpu-{n_threads()}core-{kind}.json"
+    kind = "-memory" if options.memory else ""
+    return RESULTS / f"{jax.default_backend()}-{n_threads()}core{kind}.json"
 
 
 def compare(workload: Workload, limits: dict[str, float], quick: bool) -> dict:
@@ -104,14 +105,16 @@ def compare(workload: Workload, limits: dict[str, float], quick: bool) -> dict:
     for peer, found in ready:
         count, spans = times[peer.name]
         entry = line(peer.name, count, spans, median)
-        checked = found[: CHECKED[workload.answer]]
-        entry["deviation"] = reference.deviation(checked, data, workload.answer)
+        if peer.name == REFERENCE:
+            entry["deviation"] = None
+        else:
+            checked = found[: CHECKED[workload.answer]]
+            entry["deviation"] = reference.deviation(checked, data, workload.answer)
         lines.append(entry)
-    tally = {str(code): int(np.sum(status == code)) for code in np.unique(status)}
     return {
         "name": workload.name,
         "title": workload.title,
-        "status": tally,
+        "status": tally(status),
         "lines": [mine, *lines],
     }
 
@@ -182,6 +185,8 @@ def environment() -> dict:
         "plink2": _program_version(["plink2", "--version"]),
         "cpu": _processor(),
         "cores": n_threads(),
+        "device": jax.devices()[0].device_kind,
+        "load_at_start": os.getloadavg()[0],
     }
 
 

@@ -37,7 +37,7 @@ class Workload:
         return f"{what}, {design}, n={self.n_rows} p={self.n_terms}, {self.n_models:,} models"
 
     def quick(self) -> "Workload":
-        """The same with fewer models."""
+        """The same with fewer models, for a smoke run."""
         return replace(self, n_models=max(200, self.n_models // QUICK_SHARE))
 
 
@@ -52,6 +52,9 @@ WORKLOADS = (
     Workload("fit", 100, 5, 20_000, own_design=True),
     Workload("fit", 1000, 5, 4_000, own_design=True),
 )
+
+
+QUICK = tuple(w.quick() for w in WORKLOADS if (w.n_rows, w.n_terms) == (100, 5))
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,11 +104,12 @@ def answer(workload: Workload, data: Data) -> tuple[np.ndarray, np.ndarray]:
     -------
     values : (B, p) coefficients or (B, p, 2) interval ends
     status : (B,) int32
-        0 where the model has a finite maximum and, if asked for, all its ends are converged.
+        0 where the fit and, if asked for, all ends converged; else the largest of their codes.
     """
     fit = jl.fit(data.X, data.y)
     if workload.answer == "fit":
         return fit.coef, fit.status
     ends = fit.confint(method=workload.answer)
-    status = np.maximum(fit.status, np.max(ends.lower_status | ends.upper_status, axis=1))
+    codes = np.maximum(ends.lower_status, ends.upper_status)
+    status = np.maximum(fit.status, codes.max(axis=1))
     return np.stack([ends.lower, ends.upper], axis=-1), status

@@ -168,7 +168,7 @@ def _positive(information):
     size = jnp.where(size > 0, size, 1.0)
     values, vectors = jnp.linalg.eigh(information / (size[:, None] * size[None, :]))
     floor = EIGENVALUE_FLOOR * jnp.max(jnp.abs(values))
-    fixed = (vectors * jnp.maximum(jnp.abs(values), floor)) @ vectors.T
+    fixed = (vectors * jnp.maximum(jnp.abs(values), floor)[None, :]) @ vectors.T
     positive = jnp.min(values) > floor
     return jnp.where(positive, information, fixed * size[:, None] * size[None, :])
 

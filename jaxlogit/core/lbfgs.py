@@ -31,6 +31,13 @@ ERROR_LIMIT = 1e-8  # standard errors left after the Newton step at the end
 
 def lbfgs(rows: Rows, start, scale: Scale, max_steps) -> Search:
     """Maximise the logistic log-likelihood from β (p,) by L-BFGS; see `newton` for the result."""
+    # optax mixes integer types: allowed here also for callers who forbid it elsewhere.
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        coef, n_steps = _descend(rows, start, max_steps)
+    return _finish(rows, coef, n_steps, scale)
+
+
+def _descend(rows: Rows, start, max_steps):
     optimiser = optax.lbfgs(memory_size=MEMORY)
     limit = SCORE_LIMIT * 0.5 * jnp.sqrt(jnp.asarray(rows.design.shape[0], start.dtype))
 
@@ -56,7 +63,7 @@ def lbfgs(rows: Rows, start, scale: Scale, max_steps) -> Search:
     infinite = jnp.asarray(jnp.inf, start.dtype)
     carry = (start, optimiser.init(start), infinite, jnp.int32(0))
     coef, _, _, n_steps = jax.lax.while_loop(unfinished, advance, carry)
-    return _finish(rows, coef, n_steps, scale)
+    return coef, n_steps
 
 
 def _finish(rows: Rows, coef, n_steps, scale: Scale) -> Search:

@@ -100,7 +100,7 @@ def overlapping_part(design, successes, total, direction):
     unmoved = (total > 0) & ~(relative >= CLEAR_MARGIN)
     values, vectors = jnp.linalg.eigh(design.T @ jnp.where(unmoved[:, None], design, 0.0))
     null = jnp.where(values < null_limit(design), 1.0, 0.0)
-    free = 0.25 * design.shape[0] * (vectors * null) @ vectors.T
+    free = 0.25 * design.shape[0] * (vectors * null[None, :]) @ vectors.T
     return jnp.where(unmoved, total, 0.0), free
 
 

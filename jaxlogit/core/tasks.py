@@ -90,7 +90,7 @@ def careful_fit(arrays: Arrays, max_steps) -> Settled:
     pivot = linalg.cholesky(at_zero.information, p).smallest_pivot
     end = newton(at, start_search(zero), model.scale, max_steps, halving=True)
     total = rows.total if rows.total is not None else jnp.ones_like(rows.design[:, 0])
-    assert model.successes is not None
+    assert model.successes is not None and model.scale.score_error is not None
     left = total * jax.lax.logistic(linear_predictor(rows, end.coef)) - model.successes
     score = jnp.max(jnp.abs(at(end.coef).score)) + model.scale.score_error
     verdict = separation.judge(rows.design, model.successes, total, end.step, left, score)

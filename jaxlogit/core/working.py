@@ -127,7 +127,7 @@ def _orthogonal_columns_lapack(design):
     n, p = design.shape
     size = jnp.max(jnp.abs(design), axis=0)
     size = jnp.where(size > 0, size, 1.0)
-    q, r = jnp.linalg.qr(design / size)
+    q, r = jnp.linalg.qr(design / size[None, :])
     if n < p:
         return jnp.zeros_like(design), jnp.zeros((p, p), design.dtype)
     new = jnp.abs(jnp.diagonal(r)) > RANK_LIMIT * jnp.linalg.norm(r, axis=0)

@@ -1,0 +1,82 @@
+"""The benchmark runs, its peers answer the same question, and its floor is the formula's."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def repository(monkeypatch):
+    """`benchmarks` is a folder of the repository, not part of the package."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[1])
+
+
+def test_reference_agrees_with_the_package_for_every_answer():
+    from benchmarks import reference
+    from benchmarks.workloads import Workload, answer, make
+
+    for kind in ("fit", "lr", "score"):
+        workload = Workload(kind, 60, 3, 4)
+        data = make(workload)
+        values, status = answer(workload, data)
+        assert np.all(status == 0)
+        assert reference.deviation(values, data, kind) < 1e-8
+
+
+def test_own_designs_differ_in_the_genotype_alone():
+    from benchmarks.workloads import Workload, answer, make
+
+    workload = Workload("fit", 80, 4, 6, own_design=True)
+    data = make(workload)
+    assert data.genotypes is not None
+    np.testing.assert_array_equal(data.X[:, :, -1], data.genotypes[:6])
+    assert np.ptp(data.X[:, :, :-1], axis=0).max() == 0
+    assert answer(workload, data)[0].shape == (6, 4)
+
+
+def test_floor_counts_exponentials_and_flops():
+    from benchmarks.limit import floor
+    from benchmarks.workloads import Workload
+
+    limits = {"t_exp_ns": 2.0, "gemm_gflops": 10.0}
+    one = 100 * 2e-3 + (2 * 100 * (5 + 5 + 15)) / 10e3
+    assert floor(Workload("fit", 100, 5, 1), limits) == pytest.approx(6 * one)
+    assert floor(Workload("lr", 100, 5, 1), limits) == pytest.approx(46 * one)
+
+
+def test_genotype_files_hold_two_bits_each(tmp_path):
+    from benchmarks.peers import _write_genotypes
+
+    _write_genotypes(tmp_path / "g", np.array([[0, 1, 2, 0, 2]], np.int8))
+    packed = (tmp_path / "g.bed").read_bytes()
+    assert packed == bytes([0x6C, 0x1B, 0x01, 0b11001011, 0b00])
+
+
+def test_missing_programs_are_skipped_with_a_reason(monkeypatch):
+    from benchmarks import peers
+
+    monkeypatch.setattr(peers.shutil, "which", lambda _: None)
+    peer = peers.Peer("R glm.fit", 300, peers._r("fit"), "Rscript")
+    assert peer.missing() == "Rscript is not installed"
+
+
+def test_command_refuses_an_unknown_workload(capsys):
+    from benchmarks.run import main
+
+    assert main(["--only", "nothing"]) == 1
+    assert "found 'nothing'" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_quick_run_prints_a_narrow_table_and_writes_json(tmp_path, capsys):
+    from benchmarks.run import main
+
+    target = tmp_path / "out.json"
+    assert main(["--quick", "--only", "fit shared", "--json", str(target)]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines()[1:])) <= 100
+    record = json.loads(target.read_text())
+    mine = record["workloads"][0]["lines"][0]
+    assert mine["name"] == "jaxlogit" and mine["deviation"] < 1e-8
+    assert str(Path.home()) not in target.read_text()
