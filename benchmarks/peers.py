@@ -181,5 +181,6 @@ def _write_genotypes(stem: Path, genotypes: np.ndarray) -> None:
 def _program(command: list[str], folder: Path | None = None) -> None:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if done.returncode:
-        last = (done.stderr or done.stdout).strip().splitlines()[-1:]
-        raise RuntimeError(f"{command[0]} failed: {''.join(last)}")
+        said = (done.stderr or done.stdout).strip().splitlines() or ["no message"]
+        reason = next((row for row in said if row.startswith("Error")), said[-1])
+        raise RuntimeError(f"{command[0]} failed: {reason}")

@@ -9,9 +9,10 @@ def head(record: dict) -> str:
     env, limits = record["environment"], record["limits"]
     versions = ", ".join(f"{k} {env[k]}" for k in ("python", "jax", "numpy", "scipy"))
     return "\n".join([
-        f"{env['cpu']}, {env['cores']} cores; {versions}",
+        f"{env['cpu']}, {env['cores']} cores",
+        versions,
         f"t_exp {limits['t_exp_ns']:.2f} ns, GEMM {limits['gemm_gflops']:.0f} Gflop/s: float64, "
-        "all cores",
+        f"all cores; load average at start {env['load_at_start']:.1f}",
         "ratio: times jaxlogit's median; deviation: largest, in standard errors; "
         "1st s: first call,",
         "compilation included, fresh process; medians of interleaved rounds.",

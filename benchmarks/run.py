@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import jax
+import numpy as np
 
 from benchmarks import limit, memory, reference, report
 from benchmarks.peers import REFERENCE, Peer, peers
@@ -80,37 +81,25 @@ def compare(workload: Workload, limits: dict[str, float], quick: bool) -> dict:
     first = apart("first", quick, workload)
     data = make(workload)
     values, status = answer(workload, data)  # compiles
-    ready, lines = [], []
-    for peer in peers(workload):
-        if reason := peer.missing():
-            lines.append({"name": peer.name, "skipped": reason})
-            continue
-        try:
-            found = peer.call(workload, data, peer.models(workload, quick))[1]
-        except RuntimeError as error:
-            lines.append({"name": peer.name, "skipped": str(error)})
-            continue
-        ready.append((peer, found))
-    own, times = interleaved(workload, data, [peer for peer, _ in ready], quick)
-    floor = limit.floor(workload, limits)
+    found, skipped = first_values(workload, data, quick)
+    own, times = interleaved(workload, data, list(found), quick)
     median = statistics.median(own)
-    checked = values[: CHECKED[workload.answer]]
+    floor = limit.floor(workload, limits)
     mine = line("jaxlogit", workload.n_models, own, median)
     mine |= {
         "floor_us": floor,
         "times_floor": median / floor,
         "first_call_s": first["seconds"],
-        "deviation": reference.deviation(checked, data, workload.answer),
+        "deviation": deviation(values, data, workload),
     }
-    for peer, found in ready:
-        count, spans = times[peer.name]
-        entry = line(peer.name, count, spans, median)
-        if peer.name == REFERENCE:
-            entry["deviation"] = None
-        else:
-            checked = found[: CHECKED[workload.answer]]
-            entry["deviation"] = reference.deviation(checked, data, workload.answer)
+    lines = [{"name": peer.name, "skipped": reason} for peer, reason in skipped.items()]
+    for peer, peer_values in found.items():
+        entry = line(peer.name, *times[peer], median)
+        is_reference = peer.name == REFERENCE
+        entry["deviation"] = None if is_reference else deviation(peer_values, data, workload)
         lines.append(entry)
+    order = [peer.name for peer in peers(workload)]
+    lines.sort(key=lambda entry: order.index(entry["name"]))
     return {
         "name": workload.name,
         "title": workload.title,
@@ -119,17 +108,37 @@ def compare(workload: Workload, limits: dict[str, float], quick: bool) -> dict:
     }
 
 
+def first_values(workload: Workload, data: Data, quick: bool):
+    """Values of every peer that runs here, from a call that is not timed; reasons of the others."""
+    found: dict[Peer, np.ndarray] = {}
+    skipped: dict[Peer, str] = {}
+    for peer in peers(workload):
+        if reason := peer.missing():
+            skipped[peer] = reason
+            continue
+        try:
+            found[peer] = peer.call(workload, data, peer.models(workload, quick))[1]
+        except RuntimeError as error:
+            skipped[peer] = str(error)
+    return found, skipped
+
+
+def deviation(values: np.ndarray, data: Data, workload: Workload) -> float:
+    """Largest deviation of the first models' values from the reference, in standard errors."""
+    return reference.deviation(values[: CHECKED[workload.answer]], data, workload.answer)
+
+
 def interleaved(workload: Workload, data: Data, ready: list[Peer], quick: bool):
     """µs per model, by round, of jaxlogit and of every peer: all take turns in every round."""
     own: list[float] = []
-    times: dict[str, tuple[int, list[float]]] = {}
+    times: dict[Peer, tuple[int, list[float]]] = {}
     for _ in range(QUICK_ROUNDS if quick else ROUNDS):
         start = time.perf_counter()
         answer(workload, data)
         own.append((time.perf_counter() - start) / workload.n_models * 1e6)
         for peer in ready:
             seconds, _, count = peer.call(workload, data, peer.models(workload, quick))
-            times.setdefault(peer.name, (count, []))[1].append(seconds / count * 1e6)
+            times.setdefault(peer, (count, []))[1].append(seconds / count * 1e6)
     return own, times
 
 

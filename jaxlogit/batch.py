@@ -3,7 +3,8 @@
 A task is a function of one model. `run` makes it many: it cuts the models into blocks whose
 row arrays stay in cache, pads the last block so that each size compiles once, feeds the
 blocks to the device from one thread per core (XLA's own threading hardly helps arrays this
-small), and gathers NumPy results. Memory is that of a block, whatever the number of models.
+small) or to all local devices in turn, and gathers NumPy results. Beside the results, memory
+is that of a few blocks, whatever the number of models.
 """
 
 import functools
@@ -93,12 +94,16 @@ def run(
     size = size or block_size(count, row_elements)
     call = _compiled(task, tuple(sorted(options.items())))
     starts = range(0, max(count, 1), size)
+    devices = jax.local_devices()[: len(starts)]
+    with jax.enable_x64(True):
+        copies = [jax.device_put(shared, device) for device in devices]
     out: list = []
 
-    def one_block(start: int) -> None:
-        with jax.enable_x64(True):
-            stop = min(start + size, count)
-            result = call(_slice(lanes, index, start, stop, size), shared)
+    def one_block(number: int) -> None:
+        start, stop = starts[number], min(starts[number] + size, count)
+        which = number % len(devices)
+        with jax.enable_x64(True), jax.default_device(devices[which]):
+            result = call(_slice(lanes, index, start, stop, size), copies[which])
             leaves, structure = jax.tree.flatten(result)
             if not out:
                 out.append(structure)
@@ -106,17 +111,16 @@ def run(
             for whole, leaf in zip(out[1], leaves, strict=True):
                 whole[start:stop] = np.asarray(leaf)[: stop - start]
 
-    with jax.enable_x64(True):
-        shared = jax.device_put(shared)
-    one_block(starts[0])  # alone, so that the shape is compiled once
-    workers = n_threads() if jax.default_backend() == "cpu" else 1
-    if len(starts) > 1:
-        if workers == 1:
-            for start in starts[1:]:
-                one_block(start)
-        else:
-            with ThreadPoolExecutor(min(workers, len(starts) - 1)) as pool:
-                list(pool.map(one_block, starts[1:]))
+    one_block(0)  # alone, so that the shape is compiled once
+    on_cpu = devices[0].platform == "cpu"
+    workers = max(n_threads() if on_cpu else 1, len(devices))
+    rest = range(1, len(starts))
+    if workers == 1 or len(rest) < 2:
+        for number in rest:
+            one_block(number)
+    else:
+        with ThreadPoolExecutor(min(workers, len(rest))) as pool:
+            list(pool.map(one_block, rest))
     return jax.tree.unflatten(out[0], out[1])
 
 

@@ -38,7 +38,7 @@ def assert_ends(found, known, unit, tolerance=REFERENCE):
     np.testing.assert_array_equal(found[infinite], known[infinite])
     np.testing.assert_array_equal(np.isnan(found), np.isnan(known))
     finite = np.isfinite(known)
-    assert np.all(np.abs(found - known)[finite] <= tolerance * unit[finite])
+    assert np.all(np.abs(found[finite] - known[finite]) <= tolerance * unit[finite])
 
 
 def test_estimates(case):
