@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from jaxlogit.core import linalg
 from jaxlogit.core.kinds import Array
 
-PRODUCT_ROWS = 500  # a product of 500 factors in (1, 2] stays below 2**500: no overflow
+PRODUCT_ROWS = 500  # a product of 500 factors in [1/2, 1) stays above 2**-500: no underflow
 
 
 class Rows(NamedTuple):
@@ -78,18 +78,18 @@ def row_third_derivative(eta):
     return jax.jvp(lambda at: row_derivatives(at)[1], (eta,), (jnp.ones_like(eta),))[1]
 
 
-def log_partition_sum(eta):
+def log_partition_sum(eta, mu):
     """Σ log(1 + exp(eta)), with one logarithm for each block of rows.
 
-    log(1 + exp(eta)) = max(eta, 0) + log(1 + exp(−|eta|)), and the logarithms of factors
-    in (1, 2] add up to the logarithm of their product.
+    log(1 + exp(eta)) = max(eta, 0) − log max(mu, 1 − mu), and the logarithms of factors in
+    [1/2, 1) add up to the logarithm of their product: no second exponential, no log1p.
     """
-    factors = 1.0 + jnp.exp(-jnp.abs(eta))
+    larger = jnp.maximum(mu, 1.0 - mu)
     blocks = [
-        jnp.log(jnp.prod(factors[start : start + PRODUCT_ROWS]))
+        jnp.log(jnp.prod(larger[start : start + PRODUCT_ROWS]))
         for start in range(0, eta.shape[0], PRODUCT_ROWS)
     ]
-    return jnp.sum(jnp.maximum(eta, 0.0)) + sum(blocks)
+    return jnp.sum(jnp.maximum(eta, 0.0)) - sum(blocks)
 
 
 def linear_predictor(rows: Rows, coef):
@@ -100,15 +100,16 @@ def linear_predictor(rows: Rows, coef):
 
 def loglik(rows: Rows, coef):
     """The log-likelihood at β, without the binomial coefficients."""
-    return _loglik(rows, coef, linear_predictor(rows, coef))
+    eta = linear_predictor(rows, coef)
+    return _loglik(rows, coef, eta, jax.lax.logistic(eta))
 
 
-def _loglik(rows: Rows, coef, eta):
+def _loglik(rows: Rows, coef, eta, mu):
     linear = rows.score_total @ coef
     if rows.offset_total is not None:
         linear = linear + rows.offset_total
     if rows.total is None:
-        return linear - log_partition_sum(eta)
+        return linear - log_partition_sum(eta, mu)
     return linear - rows.total @ log_partition(eta)
 
 
@@ -116,13 +117,14 @@ def evaluate(rows: Rows, coef, *, unroll: bool = True) -> Evaluation:
     """Log-likelihood, score and information at β; packed with `unroll`, where p allows it."""
     eta = linear_predictor(rows, coef)
     mu, curvature = row_derivatives(eta)
+    value = _loglik(rows, coef, eta, mu)
     if rows.total is not None:
         mu, curvature = rows.total * mu, rows.total * curvature
     score = rows.score_total - mu @ rows.design
     information = weigh(rows, curvature, unroll and linalg.unrolls(len(score)))
     if rows.free is not None:
         information = information + (rows.free if information.ndim == 2 else linalg.pack(rows.free))
-    return Evaluation(_loglik(rows, coef, eta), score, information)
+    return Evaluation(value, score, information)
 
 
 def weigh(rows: Rows, weights, packed: bool):

