@@ -61,11 +61,13 @@ def maximum(data: Model, contrast=None, null: float = 0.0) -> np.ndarray:
     q, r = np.linalg.qr((data.X @ free)[used])
     part = Model(q, data.y[used], data.trials[used], data.weights[used],
                  (data.X @ fixed + data.offset)[used])  # fmt: skip
-    at = np.zeros(q.shape[1])
+    at = -q.T @ part.offset  # where the linear predictors are smallest
     value = loglik(part, at)
     for _ in range(200):
         step = np.linalg.solve(information(part, at), score(part, at))
         reach = np.max(np.abs(q @ step))
+        if reach > 4:
+            step, reach = step * (4 / reach), 4.0
         while (new := loglik(part, at + step)) < value - 1e-12 * abs(value) and reach > 1e-12:
             step, reach = step / 2, reach / 2
         at, value = at + step, new

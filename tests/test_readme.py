@@ -12,7 +12,7 @@ README = Path(__file__).parent.parent / "README.md"
 @pytest.fixture(scope="module")
 def names() -> dict:
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     namespace: dict = {}
     for block in blocks:
         exec(block, namespace)
@@ -35,6 +35,13 @@ def test_endometrial_numbers(names: dict):
     residual = fit.confint().residual
     assert np.nanmax(residual) < 1e-8
     assert np.argwhere(np.isnan(residual)).tolist() == [[1, 1]]
+
+
+def test_own_likelihood(names: dict):
+    job = (names["poisson"], [0, 0], names["counts"])
+    np.testing.assert_allclose(names["jl"].maximize(*job).coef, [1.209, 0.42], atol=5e-4)
+    lower = names["jl"].profile_interval(*job).lower
+    np.testing.assert_allclose(lower, [0.318, 0.075], atol=5e-4)
 
 
 def test_direction_is_a_proof(names: dict):

@@ -26,47 +26,51 @@ def _cone(design: np.ndarray, successes: np.ndarray, total: np.ndarray):
     return signed[~mixed], design[mixed]
 
 
-def _maximise(objective, signed, mixed, extra=None):
-    """max objective'd over C and |d_j| ≤ 1; (value, d)."""
-    p = signed.shape[1]
-    a_ub, b_ub = -signed, np.zeros(len(signed))
-    a_eq, b_eq = (mixed, np.zeros(len(mixed))) if len(mixed) else (None, None)
-    bounds = [(-1.0, 1.0)] * p
-    if extra is not None:  # one more variable t with X̄d ≥ t and 0 ≤ t ≤ 1
-        a_ub = np.column_stack([a_ub, np.ones(len(signed))])
-        a_eq = None if a_eq is None else np.column_stack([a_eq, np.zeros(len(mixed))])
-        bounds.append((0.0, 1.0))
-    found = linprog(
-        -objective, A_ub=a_ub, b_ub=b_ub, A_eq=a_eq, b_eq=b_eq, bounds=bounds, method="highs"
-    )
-    if found.status != 0:
-        return np.nan, np.full(p, np.nan)
-    return -found.fun, found.x[:p]
-
-
 def separation(design, successes, total) -> tuple[Status, np.ndarray]:
     """Overlap (CONVERGED), quasi-complete or complete separation, and a direction (p,).
 
-    MAX_STEPS when the programme itself fails.
+    The direction moves every row that any direction moves: it maximises Σ t_i under X̄d ≥ t and
+    0 ≤ t ≤ 1 with d free, and C is a cone, so that each t_i ends at 0 or 1. MAX_STEPS when the
+    programme itself fails.
     """
     signed, mixed = _cone(design, successes, total)
-    p = design.shape[1]
-    value, direction = _maximise(signed.sum(axis=0), signed, mixed)
-    if not np.isfinite(value):
+    rows, p = signed.shape
+    found = linprog(
+        np.concatenate([np.zeros(p), -np.ones(rows)]),
+        A_ub=np.hstack([-signed, np.eye(rows)]),
+        b_ub=np.zeros(rows),
+        A_eq=np.hstack([mixed, np.zeros((len(mixed), rows))]) if len(mixed) else None,
+        b_eq=np.zeros(len(mixed)) if len(mixed) else None,
+        bounds=[(None, None)] * p + [(0.0, 1.0)] * rows,
+        method="highs",
+    )
+    if found.status != 0:
         return Status.MAX_STEPS, np.full(p, np.nan)
-    if value <= POSITIVE:
+    moved = int(np.sum(found.x[p:] > 0.5))
+    if moved == 0:
         return Status.CONVERGED, np.zeros(p)
-    if len(mixed) == 0:
-        widest, strict = _maximise(np.append(np.zeros(p), 1.0), signed, mixed, extra=True)
-        if widest > POSITIVE:
-            return Status.SEPARATED_COMPLETE, strict
-    return Status.SEPARATED_QUASI, direction
+    complete = moved == rows and len(mixed) == 0
+    return Status.SEPARATED_COMPLETE if complete else Status.SEPARATED_QUASI, found.x[:p]
 
 
 def unbounded(design, successes, total, contrast) -> np.ndarray:
-    """Whether c'β has an infinite upper end and an infinite lower end, (2,) bool."""
+    """Whether c'β has an infinite upper end and an infinite lower end, (2,) bool.
+
+    Whether c'd can be positive, or negative, for some d in C with |d_j| ≤ 1.
+    """
     signed, mixed = _cone(design, successes, total)
     objective = contrast / np.max(np.abs(contrast))
-    upper, _ = _maximise(objective, signed, mixed)
-    lower, _ = _maximise(-objective, signed, mixed)
-    return np.array([upper > POSITIVE, lower > POSITIVE])
+    return np.array([_largest(side * objective, signed, mixed) > POSITIVE for side in (1.0, -1.0)])
+
+
+def _largest(objective, signed, mixed) -> float:
+    found = linprog(
+        -objective,
+        A_ub=-signed,
+        b_ub=np.zeros(len(signed)),
+        A_eq=mixed if len(mixed) else None,
+        b_eq=np.zeros(len(mixed)) if len(mixed) else None,
+        bounds=(-1.0, 1.0),
+        method="highs",
+    )
+    return -found.fun if found.status == 0 else np.nan

@@ -70,7 +70,8 @@ def judge(design, successes, total, direction, residual, score) -> Verdict:
     finite = jnp.all(relative > -jnp.inf) & jnp.all(jnp.isfinite(direction))
     unmoved = (total > 0) & ~(relative >= CLEAR_MARGIN)
     unclear = jnp.any(unmoved & ~(jnp.abs(relative) <= MARGIN_ERROR))
-    least = jnp.min(jnp.where(unmoved, jnp.abs(residual), jnp.inf))
+    signed = unmoved & ((successes <= 0) | (successes >= total))  # mixed rows never move
+    least = jnp.min(jnp.where(signed, jnp.abs(residual), jnp.inf))
     unproved = least < BALANCE * score
     eigenvalues = jnp.linalg.eigvalsh(design.T @ jnp.where(unmoved[:, None], design, 0.0))
     nullity = jnp.sum(eigenvalues < null_limit(design), dtype=jnp.int32)

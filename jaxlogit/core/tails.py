@@ -32,9 +32,9 @@ def log_p(statistic: np.ndarray, df: int) -> np.ndarray:
     far = x > 500.0 + 10.0 * df
     if not np.any(far):
         return direct
-    a, z = 0.5 * df, 0.5 * np.where(far, x, 1000.0)
+    a, z = 0.5 * df, 0.5 * np.where(far & np.isfinite(x), x, 1000.0)
     fraction = np.zeros_like(z)
     for k in range(60, 0, -1):
         fraction = k * (k - a) / (z + 2 * k + 1 - a - fraction)
     upper = a * np.log(z) - z - np.log(z + 1 - a - fraction) - gammaln(a)
-    return np.where(far, upper, direct)
+    return np.where(far & np.isfinite(x), upper, direct)
