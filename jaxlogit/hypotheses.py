@@ -7,9 +7,10 @@ from jaxlogit.core import linalg, tasks, tests
 from jaxlogit.core.likelihood import evaluate
 from jaxlogit.core.status import Status
 from jaxlogit.core.working import problem
-from jaxlogit.fitting import CAREFUL_STEPS, Solution
+from jaxlogit.solution import Solution
 
 QUICK_STEPS = 9
+CAREFUL_STEPS = 120
 
 
 def wald(solution: Solution, constraints: np.ndarray, nulls: np.ndarray):

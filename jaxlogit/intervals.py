@@ -7,7 +7,9 @@ from scipy.special import ndtri
 
 from jaxlogit.core import tasks
 from jaxlogit.core.status import Status
-from jaxlogit.fitting import Solution, overlapping, unbounded
+from jaxlogit.core.working import problem
+from jaxlogit.separated import overlapping, unbounded
+from jaxlogit.solution import Solution
 
 QUICK_STEPS = 8  # ends take 3 to 5; more means the start was too far for a local search
 
@@ -133,7 +135,7 @@ def _take_from_overlap(solution: Solution, contrasts, cutoff, method, solver, en
 
 
 def _left_alone(arrays, contrasts, *, unroll):
-    return tasks.left_alone(arrays, contrasts)
+    return tasks.left_alone(problem(arrays), contrasts)
 
 
 def _search_from_inside(solution: Solution, contrasts, cutoff, ends: Ends, todo) -> None:

@@ -11,8 +11,8 @@ from jaxlogit import data, fitting, hypotheses, intervals, predictions
 from jaxlogit.core import tails, tasks
 from jaxlogit.core.status import Status
 from jaxlogit.data import Models, check_choice, check_contrasts, check_level
-from jaxlogit.fitting import Solution
 from jaxlogit.results import Interval, Profile, Separation, Test, tally
+from jaxlogit.solution import Solution
 
 METHODS = ("wald", "lr", "score")
 SOLVERS = ("newton", "bisection")

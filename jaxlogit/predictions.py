@@ -9,7 +9,7 @@ from jaxlogit import hypotheses, intervals
 from jaxlogit.core import tails
 from jaxlogit.core.status import Status
 from jaxlogit.data import Models, numeric
-from jaxlogit.fitting import Solution
+from jaxlogit.solution import Solution
 
 GRID_POINTS = 41
 GRID_LEVEL = 0.999

@@ -54,13 +54,13 @@ def separation(design, successes, total) -> tuple[Status, np.ndarray]:
 
 
 def unbounded(design, successes, total, contrast) -> np.ndarray:
-    """Whether c'β has an infinite upper end and an infinite lower end, (2,) bool.
+    """Whether c'β has an infinite lower end and an infinite upper end, (2,) bool.
 
-    Whether c'd can be positive, or negative, for some d in C with |d_j| ≤ 1.
+    Whether c'd can be negative, or positive, for some d in C with |d_j| ≤ 1.
     """
     signed, mixed = _cone(design, successes, total)
     objective = contrast / np.max(np.abs(contrast))
-    return np.array([_largest(side * objective, signed, mixed) > POSITIVE for side in (1.0, -1.0)])
+    return np.array([_largest(side * objective, signed, mixed) > POSITIVE for side in (-1.0, 1.0)])
 
 
 def _largest(objective, signed, mixed) -> float:

@@ -124,10 +124,10 @@ def overlapping_fit(arrays: Arrays, max_steps) -> Settled:
     return _settled(model, end, end.status, arrays.direction, nullity)
 
 
-def left_alone(arrays: Arrays, contrasts):
-    """Which contrasts (q, p) are settled by the overlapping part alone, (q,) bool."""
-    model = problem(arrays)
+def left_alone(model: Problem, contrasts):
+    """Which contrasts (q, p) a separated model's overlapping rows settle alone, (q,) bool."""
     working = contrasts @ model.transform
+    assert model.rows.free is not None
     free = model.rows.free * (4.0 / model.rows.design.shape[0])
     share = jnp.linalg.norm(working @ free, axis=1) / jnp.linalg.norm(working, axis=1)
     return share < separation.CLEAR_SLOPE
@@ -219,6 +219,24 @@ def end_from_inside(arrays: Arrays, coef, peak, contrast, side, cutoff) -> Bound
     target = Target(contrast @ model.transform, side, cutoff)
     start = bounds.point_inside(at, coef, peak, cutoff, model.scale)
     return bounds.lambda_step(at, start, peak, target, model.scale, FAR_STEPS)
+
+
+def probe_end(arrays: Arrays, coef, peak, contrast, side, cutoff):
+    """Whether one end of a separated model is certainly finite, and certainly infinite.
+
+    Finite: a certified crossing. Infinite: the search ran away, and where it went every row
+    agrees with its direction.
+    """
+    model = problem(arrays)
+    rows = model.rows
+    found = end_from_inside(arrays, coef, peak, contrast, side, cutoff)
+    total = rows.total if rows.total is not None else jnp.ones_like(rows.design[:, 0])
+    args = (rows.design, model.successes, total, found.coef)
+    agrees = jnp.all(separation.relative_margins(*args) >= -separation.MARGIN_ERROR)
+    lower_upper = separation.unbounded_sides(found.coef, contrast @ model.transform)[::-1]
+    goes = jnp.where(side > 0, lower_upper[1], lower_upper[0])
+    finite = found.status == Status.CONVERGED
+    return finite, agrees & goes & ~finite
 
 
 def bracketed_end(

@@ -1,0 +1,126 @@
+"""Where the fits of many models ended: what every later stage starts from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from jaxlogit import batch
+from jaxlogit.core import tasks
+from jaxlogit.core.status import Status
+from jaxlogit.core.working import Arrays, merge
+
+FEW = 16  # models for which unrolled systems would take longer to compile than to solve
+SEPARATED = (int(Status.SEPARATED_QUASI), int(Status.SEPARATED_COMPLETE))
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A task that gets its data merged: hashable, so that it is compiled once."""
+
+    task: Callable
+    unroll: bool | None
+    """Whether small systems are unrolled; None where the task has no such choice."""
+
+    def __call__(self, lane, shared, **options):
+        if self.unroll is not None:
+            options["unroll"] = self.unroll
+        arrays = merge(lane[0], shared[0])
+        return self.task(arrays, *lane[1:], *shared[1], **options)
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Where the fits of many models ended, in working coordinates, and what proves it."""
+
+    lanes: Arrays
+    shared: Arrays
+    """The data as the tasks take them; y and, where possible, its sufficient statistic."""
+    coef: np.ndarray
+    """(B, p) working coefficients; for a separated model a point where l is at its supremum."""
+    user_coef: np.ndarray
+    suprema: np.ndarray
+    """(B,) log-likelihoods where a careful fit gave them; nan elsewhere."""
+    status: np.ndarray
+    n_steps: np.ndarray
+    direction: np.ndarray
+    """(B, p) separating directions in working coordinates; 0 where there is none."""
+    nullity: np.ndarray
+    kept: dict = field(default_factory=dict)
+    """The last restricted maxima, by hypothesis."""
+
+    @cached_property
+    def loglik(self) -> np.ndarray:
+        """(B,) log-likelihoods at the maxima, or suprema; computed when first asked for."""
+        out = self.suprema.copy()
+        index = np.flatnonzero((self.status == Status.CONVERGED) & np.isnan(out))
+        if len(index):
+            lanes, shared = self._without_response()
+            out[index] = batch.run(
+                _loglik, len(out), (lanes, self.coef), shared,
+                row_elements=self.row_elements, index=None if len(index) == len(out) else index,
+            )  # fmt: skip
+        return out
+
+    @property
+    def row_elements(self) -> int:
+        """Numbers in one row array of one model."""
+        if self.lanes.design is not None:
+            return self.lanes.design[0].size
+        assert self.shared.design is not None
+        return len(self.shared.design)
+
+    def run(self, task, common=(), index=None, spread=1, own=("coef", "loglik"), **options):
+        """A task over models: `task(arrays, *own arrays of the solution, *common)`.
+
+        `spread` is the number of searches a model's task makes at once: it scales the block.
+        """
+        lanes, shared = self._without_response()
+        count = len(self.status) if index is None else len(index)
+        arrays = tuple(getattr(self, name) for name in own)
+        return batch.run(
+            _Task(task, count > FEW), len(self.status), (lanes, *arrays), (shared, common),
+            row_elements=self.row_elements * spread, index=index, **options,
+        )  # fmt: skip
+
+    def run_rows(
+        self, task, models: np.ndarray, extra, common=(), *, with_response=False, **options
+    ):
+        """A task over rows that each name a model; `extra` arrays have the rows leading."""
+        lanes, shared = self._without_response()
+        if with_response:
+            lanes, shared = self.lanes, self.shared
+        lanes = Arrays(*(None if a is None else a[models] for a in lanes))
+        return batch.run(
+            _Task(task, None), len(models), (lanes, self.coef[models], self.loglik[models], *extra),
+            (shared, common), row_elements=self.row_elements, **options,
+        )  # fmt: skip
+
+    def _without_response(self) -> tuple[Arrays, Arrays]:
+        """The data after the fit: its sufficient statistic stands for y."""
+        if self.lanes.score_total is None:
+            return self.lanes, self.shared
+        return self.lanes._replace(y=None), self.shared._replace(y=None)
+
+    def take(self, index) -> "Solution":
+        """The models of an index array or slice."""
+        lanes = Arrays(*(None if a is None else a[index] for a in self.lanes))
+        own = ("coef", "user_coef", "suprema", "status", "n_steps", "direction", "nullity")
+        return replace(
+            self, lanes=lanes, kept={}, **{name: getattr(self, name)[index] for name in own}
+        )
+
+    @property
+    def separated(self) -> np.ndarray:
+        """Indices of the separated models."""
+        return np.flatnonzero(np.isin(self.status, SEPARATED))
+
+    @property
+    def finite(self) -> np.ndarray:
+        """Indices of the models with a certified finite maximum."""
+        return np.flatnonzero(self.status == Status.CONVERGED)
+
+
+def _loglik(lane, shared: Arrays):
+    return tasks.loglik_at(merge(lane[0], shared), lane[1])
