@@ -1,12 +1,13 @@
 """Interval ends: fast against slow, and each one evaluated again by other means."""
 
+import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
 
 import jaxlogit
 from jaxlogit import Status
-from jaxlogit.core import tails
+from jaxlogit.core import bounds, tails
 
 REFERENCE = 1e-8
 """Standard errors: two solvers with certificates of 1e-11 each, seen through rounding."""
@@ -138,20 +139,40 @@ def test_extreme_levels(case, method, level):
                 np.testing.assert_allclose(square, cutoff, rtol=1e-8, atol=1e-13)
 
 
-def test_score_without_a_turning_back_has_no_bound():
-    """Where the score statistic stays below its cutoff on a side, a status says so."""
-    random = np.random.default_rng(8)
-    X = random.normal(size=(400, 8, 2)) * [1.0, 3.0]
-    y = random.integers(0, 2, (400, 8))
-    fit = jaxlogit.fit(X, y)
-    found = fit.confint(0.999, "score")
-    finite = np.flatnonzero(fit.status == Status.CONVERGED)
-    lost = np.argwhere(found.upper_status[finite] == Status.NO_BOUND_FOUND)
-    assert len(lost), "the batch must hold such a model for the test to mean anything"
-    for k, j in lost[:10]:
-        data = oracles.model(X[finite[k]], y[finite[k]])
-        best = oracles.maximum(data)
-        unit = oracles.std_error(data, best, np.eye(2)[j])
-        steps = best[j] + unit * np.linspace(0.05, 30, 200)
-        squares = [oracles.statistic(data, 0.0, np.eye(2)[j], b, "score") for b in steps]
-        assert np.max(squares) < tails.chi2_quantile(0.999, 1) + 1e-9
+# -- the bracket alone ------------------------------------------------------------------------
+
+
+def bracket_of(root_of, cutoff=4.0, side=1.0, width=0.1):
+    """The bracket on a signed root that is a plain function of the contrast's value."""
+    target = bounds.Target(jnp.ones(1), jnp.asarray(side), jnp.asarray(cutoff))
+
+    def statistic(value, near):
+        return root_of(value), value[None], jnp.asarray(True)
+
+    return bounds.bracket(statistic, jnp.zeros(1), target, jnp.asarray(width))
+
+
+@pytest.mark.parametrize("width", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("side", [-1.0, 1.0])
+def test_bracket_from_any_width(width, side):
+    found = bracket_of(lambda b: jnp.abs(b) ** 0.75, side=side, width=width)
+    assert found.status == Status.CONVERGED
+    np.testing.assert_allclose(found.value, side * 2.0 ** (4 / 3), rtol=1e-11)
+
+
+def test_bracket_takes_the_first_crossing():
+    """A statistic that turns back: the part that contains the estimate ends at the first root."""
+    found = bracket_of(lambda b: 3.0 * jnp.sin(b))
+    np.testing.assert_allclose(found.value, np.arcsin(2 / 3), rtol=1e-11)
+
+
+def test_no_crossing_is_a_status_and_not_a_number():
+    found = bracket_of(lambda b: 1.9 * b / (1.0 + b))
+    assert found.status == Status.NO_BOUND_FOUND
+    assert np.isnan(found.value)
+
+
+def test_a_jump_is_not_a_crossing():
+    found = bracket_of(lambda b: jnp.where(b > 1.0, 3.0, 1.0))
+    assert found.status == Status.NO_BOUND_FOUND
+    assert np.isnan(found.value)

@@ -110,12 +110,6 @@ def test_rows_of_weight_zero_in_some_models_only():
         data.collect(X, changed(Y, 4, np.nan), weights=weights)
 
 
-def test_weight_zero_with_y_out_of_range():
-    """Padding may also hold numbers that would be refused in a row that counts."""
-    found = data.collect(X, changed(Y, 4, -9.0), weights=changed(np.ones(N), 4, 0.0))
-    assert found.n_rows == N
-
-
 def test_the_user_s_arrays_are_left_alone():
     y, weights = changed(Y, 4, np.nan), changed(np.ones(N), 4, 0.0)
     before = X.copy(), y.copy(), weights.copy()
