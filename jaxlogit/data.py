@@ -131,7 +131,8 @@ def numeric(
             array = array.astype(np.float64)
         except (TypeError, ValueError) as error:
             bad = next((v for v in array.ravel() if not _is_number(v)), "mixed objects")
-            raise TypeError(f"{name} must be numeric: found {bad!r}") from error
+            shown = bad.item() if isinstance(bad, np.generic) else bad
+            raise TypeError(f"{name} must be numeric: found {shown!r}") from error
     if array.dtype.kind == "c":
         raise TypeError(f"{name} must be real: found complex numbers")
     if array.ndim not in dimensions:
@@ -217,19 +218,29 @@ def check_finite(name: str, array: np.ndarray) -> None:
 
 
 def _check_ranges(arrays: dict[str, np.ndarray]) -> None:
-    for name in ("weights", "trials"):
-        if name in arrays and np.min(arrays[name]) < 0:
-            _refuse(name, "not be negative", arrays[name], 0, arrays[name] < 0)
-    y, trials = arrays["y"], arrays.get("trials")
+    """Signs and bounds; what stands in a row of weight 0 is not looked at."""
+    y, trials, weights = arrays["y"], arrays.get("trials"), arrays.get("weights")
+    if weights is not None and np.min(weights) < 0:
+        _refuse("weights", "not be negative", weights, 0, weights < 0)
+    if trials is not None and np.min(trials) < 0:
+        _refuse("trials", "not be negative", trials, 0, _used(trials < 0, weights))
     if trials is None:
         if y.dtype.kind == "b" or (np.min(y) >= 0 and np.max(y) <= 1):
             return
-        _refuse("y", "lie in [0, 1] without trials", y, 0, (y < 0) | (y > 1))
-    assert trials is not None
-    bad = (y < 0) | (y > trials)
-    if y.ndim == 1 and bad.ndim == 2:  # shared y, trials by model: say where in the trials
+        _refuse("y", "lie in [0, 1] without trials", y, 0, _used((y < 0) | (y > 1), weights))
+        return
+    bad = _used((y < 0) | (y > trials), weights)
+    if y.ndim == 1 and bad.ndim == 2 and trials.ndim == 2:  # shared y: say where in the trials
         _refuse("trials", "be at least y", trials, 0, bad)
-    _refuse("y", "lie in [0, trials]", y, 0, bad)
+    _refuse("y", "lie in [0, trials]", y, 0, bad if bad.ndim == y.ndim else np.any(bad, axis=0))
+
+
+def _used(bad: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """`bad` without the rows that no model, or not this model, counts."""
+    if weights is None or not np.any(bad):
+        return bad
+    used = weights > 0
+    return bad & (np.any(used, axis=0) if bad.ndim < used.ndim else used)
 
 
 def check_names(names: Sequence[str] | None, p: int) -> tuple[str, ...]:
