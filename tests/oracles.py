@@ -1,4 +1,4 @@
-"""Slow, independent answers for the tests to compare with: NumPy and SciPy, nothing of the house."""
+"""Slow, independent answers to compare with: NumPy and SciPy, nothing of the house."""
 
 import json
 from pathlib import Path

@@ -26,55 +26,109 @@ REFUSED = {
     "X vector": ({"X": np.ones(N)}, ValueError, r"X must have 2 or 3 dimensions.*\(6,\)"),
     "X text": ({"X": [["a", 1.0]] * N}, TypeError, "X must be numeric: found 'a'"),
     "X complex": ({"X": X + 1j}, TypeError, "X must be real: found complex"),
-    "X empty": ({"X": np.ones((0, 2)), "y": np.ones(0)}, ValueError, r"X must have at least one.*\(0, 2\)"),
-    "X without columns": ({"X": np.ones((N, 0))}, ValueError, r"X must have at least one.*\(6, 0\)"),
-    "X nan": ({"X": changed(X, (4, 1), np.nan)}, ValueError, "X must be finite: found nan at row 4, column 1"),
+    "X empty": (
+        {"X": np.ones((0, 2)), "y": np.ones(0)},
+        ValueError,
+        r"X must have at least one.*\(0, 2\)",
+    ),
+    "X without columns": (
+        {"X": np.ones((N, 0))},
+        ValueError,
+        r"X must have at least one.*\(6, 0\)",
+    ),
+    "X nan": (
+        {"X": changed(X, (4, 1), np.nan)},
+        ValueError,
+        "X must be finite: found nan at row 4, column 1",
+    ),
     "X inf, by model": (
         {"X": changed(stacked(X), (2, 3, 1), -np.inf), "y": stacked(Y)},
-        ValueError, "X must be finite: found -inf at model 2, row 3, column 1",
+        ValueError,
+        "X must be finite: found -inf at model 2, row 3, column 1",
     ),
     # y
     "y text": ({"y": ["no", "yes"] * 3}, TypeError, "y must be numeric: found 'no'"),
-    "y missing": ({"y": [0, 1, None, 1, 0, 1]}, (TypeError, ValueError), "y must be .*: found (None|nan)"),
+    "y missing": (
+        {"y": [0, 1, None, 1, 0, 1]},
+        (TypeError, ValueError),
+        "y must be .*: found (None|nan)",
+    ),
     "y scalar": ({"y": 1.0}, ValueError, r"y must have 1 or 2 dimensions: found shape \(\)"),
     "y short": ({"y": Y[:5]}, ValueError, r"y must have one value for each of the 6 rows.*\(5,\)"),
-    "y transposed": ({"y": stacked(Y).T}, ValueError, r"y must have one value for each of the 6 rows.*\(6, 3\)"),
+    "y transposed": (
+        {"y": stacked(Y).T},
+        ValueError,
+        r"y must have one value for each of the 6 rows.*\(6, 3\)",
+    ),
     "y nan": ({"y": changed(Y, 2, np.nan)}, ValueError, "y must be finite: found nan at row 2"),
-    "y above 1": ({"y": changed(Y, 3, 2)}, ValueError, r"y must lie in \[0, 1\].*found 2.0 at row 3"),
-    "y negative": ({"y": changed(stacked(Y), (1, 4), -1)}, ValueError, r"y must lie in \[0, 1\].*-1.0 at model 1, row 4"),
+    "y above 1": (
+        {"y": changed(Y, 3, 2)},
+        ValueError,
+        r"y must lie in \[0, 1\].*found 2.0 at row 3",
+    ),
+    "y negative": (
+        {"y": changed(stacked(Y), (1, 4), -1)},
+        ValueError,
+        r"y must lie in \[0, 1\].*-1.0 at model 1, row 4",
+    ),
     "y above trials": (
         {"y": changed(stacked(Y), (0, 5), 3), "trials": 2},
-        ValueError, r"y must lie in \[0, trials\]: found 3.0 at model 0, row 5",
+        ValueError,
+        r"y must lie in \[0, trials\]: found 3.0 at model 0, row 5",
     ),
     "trials below a shared y": (
         {"trials": changed(stacked(np.ones(N)), (2, 1), 0.5)},
-        ValueError, r"trials must be at least y: found 0.5 at model 2, row 1",
+        ValueError,
+        r"trials must be at least y: found 0.5 at model 2, row 1",
     ),
     "no models": ({"y": np.ones((0, N))}, ValueError, r"y must hold at least one model.*\(0, 6\)"),
     # trials, weights, offset
-    "trials negative": ({"trials": changed(np.ones(N), 2, -1), "y": 0 * Y}, ValueError, "trials must not be negative: found -1.0 at row 2"),
+    "trials negative": (
+        {"trials": changed(np.ones(N), 2, -1), "y": 0 * Y},
+        ValueError,
+        "trials must not be negative: found -1.0 at row 2",
+    ),
     "trials text": ({"trials": "many"}, TypeError, "trials must be numeric: found 'many'"),
     "weights negative": (
         {"weights": changed(stacked(np.ones(N)), (1, 3), -0.5)},
-        ValueError, "weights must not be negative: found -0.5 at model 1, row 3",
+        ValueError,
+        "weights must not be negative: found -0.5 at model 1, row 3",
     ),
-    "weights nan": ({"weights": changed(np.ones(N), 0, np.nan)}, ValueError, "weights must be finite: found nan at row 0"),
+    "weights nan": (
+        {"weights": changed(np.ones(N), 0, np.nan)},
+        ValueError,
+        "weights must be finite: found nan at row 0",
+    ),
     "weights short": ({"weights": np.ones(4)}, ValueError, r"weights must have one value.*\(4,\)"),
-    "offset inf": ({"offset": changed(np.zeros(N), 5, np.inf)}, ValueError, "offset must be finite: found inf at row 5"),
+    "offset inf": (
+        {"offset": changed(np.zeros(N), 5, np.inf)},
+        ValueError,
+        "offset must be finite: found inf at row 5",
+    ),
     "offset scalar inf": ({"offset": np.inf}, ValueError, "offset must be finite: found inf"),
-    "offset 3-d": ({"offset": np.zeros((1, 1, N))}, ValueError, "offset must have 0 or 1 or 2 dimensions"),
+    "offset 3-d": (
+        {"offset": np.zeros((1, 1, N))},
+        ValueError,
+        "offset must have 0 or 1 or 2 dimensions",
+    ),
     # several
     "other number of models": (
         {"y": stacked(Y), "offset": np.zeros((4, N))},
-        ValueError, "offset must have as many models as y: found 4 and 3",
+        ValueError,
+        "offset must have as many models as y: found 4 and 3",
     ),
     "X of other models": (
         {"X": stacked(X), "y": np.zeros((4, N))},
-        ValueError, "y must have as many models as X: found 4 and 3",
+        ValueError,
+        "y must have as many models as X: found 4 and 3",
     ),
-    "names too few": ({"names": ["a"]}, ValueError, "names must name each of the 2 columns of X: found 1"),
+    "names too few": (
+        {"names": ["a"]},
+        ValueError,
+        "names must name each of the 2 columns of X: found 1",
+    ),
     "names twice": ({"names": ["a", "a"]}, ValueError, "names must differ: found 'a' twice"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -183,7 +237,7 @@ def test_levels_of_other_types(level):
 def test_other_small_arguments():
     with pytest.raises(ValueError, match=r"method must be one of .*'wlad'; did you mean 'wald'"):
         data.check_choice("method", "wlad", ("wald", "lr", "score"))
-    with pytest.raises(ValueError, match="null must be one number or 2.*found 3"):
+    with pytest.raises(ValueError, match=r"null must be one number or 2.*found 3"):
         data.check_null([1, 2, 3], 2)
     with pytest.raises(ValueError, match="null must be finite"):
         data.check_null(np.nan, 2)

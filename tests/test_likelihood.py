@@ -46,7 +46,7 @@ def rows_of(data, products: bool) -> Rows:
 
 
 def textbook(data):
-    """The log-likelihood of statistical tables, for autodiff: Σ a[y log mu + (m − y)log(1 − mu)]."""
+    """The textbook's Σ a[y log mu + (m − y)log(1 − mu)], for autodiff."""
 
     def of(coef):
         eta = data.X @ coef + data.offset

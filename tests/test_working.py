@@ -10,6 +10,7 @@ from jaxlogit.core.working import Arrays
 
 N = 40
 RANDOM = np.random.default_rng(3)
+COUNT = np.arange(N)
 
 
 def raw_units() -> np.ndarray:
@@ -43,11 +44,11 @@ def test_both_ways_agree_up_to_signs():
 
 DEFICIENT = {
     "constant twice": np.column_stack([np.ones(N), np.full(N, 3.0)]),
-    "duplicate": np.column_stack([np.ones(N), np.arange(N), np.arange(N)]),
-    "sum of others": np.column_stack([np.arange(N), np.arange(N) ** 2, np.arange(N) * (1 + np.arange(N))]),
+    "duplicate": np.column_stack([np.ones(N), COUNT, COUNT]),
+    "sum of others": np.column_stack([COUNT, COUNT**2, COUNT * (1 + COUNT)]),
     "zero": np.column_stack([np.ones(N), np.zeros(N)]),
     "fewer rows than columns": RANDOM.normal(size=(2, 3)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", DEFICIENT)
@@ -76,7 +77,7 @@ def test_rows_without_cases_do_not_count():
     padded = X.copy()
     padded[~used] = 1e6
     design, transform = working.orthogonal_columns(jnp.asarray(padded), jnp.asarray(used))
-    part, expected = working.orthogonal_columns(jnp.asarray(X[used]))
+    _, expected = working.orthogonal_columns(jnp.asarray(X[used]))
     np.testing.assert_allclose(design[25:], 0.0)
     np.testing.assert_allclose(transform * np.sqrt(25 / N), expected, rtol=1e-10)
 

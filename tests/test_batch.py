@@ -1,0 +1,181 @@
+"""Many models: blocks, padding, order and threads change nothing; memory stays bounded."""
+
+import subprocess
+import sys
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxlogit
+from jaxlogit import batch
+from jaxlogit.core.working import Arrays
+
+ROUNDING = 1e-9
+"""Standard errors, or relative: blocks of other shapes add up in another order."""
+
+B, N, P = 70, 25, 3
+
+
+@pytest.fixture(scope="module")
+def problem():
+    random = np.random.default_rng(41)
+    X = np.column_stack([np.ones(N), random.normal(size=(N, P - 1))])
+    return X, random.integers(0, 2, (B, N)), random.uniform(0.5, 2, (B, N))
+
+
+def twice(lane, shared, *, plus: int = 0):
+    """A task: what it gets, doubled, beside a sum with what is shared."""
+    return {"double": 2 * lane, "sum": jnp.sum(lane) + shared + plus}
+
+
+def run_twice(lanes, size=None, index=None, **options):
+    return batch.run(twice, len(lanes), lanes, np.float64(10), row_elements=4, size=size,
+                     index=index, **options)  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [1, 3, 16, 256])
+def test_results_come_back_in_order(size):
+    lanes = np.arange(40.0).reshape(20, 2)
+    found = run_twice(lanes, size)
+    np.testing.assert_array_equal(found["double"], 2 * lanes)
+    np.testing.assert_array_equal(found["sum"], lanes.sum(axis=1) + 10)
+    assert found["double"].dtype == np.float64
+
+
+def test_index_chooses_and_orders_models():
+    lanes = np.arange(40.0).reshape(20, 2)
+    index = np.array([7, 0, 7, 19])
+    np.testing.assert_array_equal(run_twice(lanes, 3, index)["double"], 2 * lanes[index])
+
+
+def test_options_reach_the_task():
+    lanes = np.zeros((5, 2))
+    np.testing.assert_array_equal(run_twice(lanes, plus=5)["sum"], 15.0)
+    np.testing.assert_array_equal(run_twice(lanes, plus=6)["sum"], 16.0)
+
+
+@pytest.mark.parametrize("threads", ["1", "3"])
+def test_threads_change_nothing(monkeypatch, threads):
+    monkeypatch.setenv("JAXLOGIT_NUM_THREADS", threads)
+    assert batch.n_threads() == int(threads)
+    lanes = np.arange(200.0).reshape(100, 2)
+    np.testing.assert_array_equal(run_twice(lanes, 3)["double"], 2 * lanes)
+
+
+@pytest.mark.parametrize("value", ["", "0", "-2", "two"])
+def test_threads_by_affinity_without_a_number(monkeypatch, value):
+    monkeypatch.setenv("JAXLOGIT_NUM_THREADS", value)
+    assert batch.n_threads() >= 1
+
+
+def test_block_sizes():
+    """Few sizes, so that few shapes are compiled; never more rows than the budget."""
+    sizes = {batch.block_size(count, rows) for count in (1, 5, 16, 17, 300, 10**6)
+             for rows in (10, 189, 5000, 10**9)}  # fmt: skip
+    assert len(sizes) <= 8
+    assert all(size & (size - 1) == 0 for size in sizes)
+    assert batch.block_size(10**6, 189) * 189 <= batch.BLOCK_ELEMENTS
+    assert batch.block_size(10**6, 10**9) == 1
+    assert batch.block_size(1, 10) == 1
+
+
+def everything(X, y, weights):
+    """A fit's numbers side by side, (B, ·)."""
+    fit = jaxlogit.fit(X, y, weights=weights)
+    ends = fit.confint()
+    return np.column_stack([fit.coef, ends.lower, ends.upper, fit.loglik, fit.status])
+
+
+def assert_same(found, expected):
+    np.testing.assert_allclose(found, expected, rtol=ROUNDING, atol=ROUNDING)
+
+
+@pytest.mark.parametrize("elements", [64 * N, 16 * N])
+def test_block_size_changes_nothing(problem, monkeypatch, elements):
+    expected = everything(*problem)
+    monkeypatch.setattr(batch, "BLOCK_ELEMENTS", elements)
+    assert batch.block_size(B, N) < B
+    assert_same(everything(*problem), expected)
+
+
+def test_permutation_of_models_changes_nothing(problem):
+    X, y, weights = problem
+    order = np.random.default_rng(0).permutation(B)
+    assert_same(everything(X, y[order], weights[order]), everything(*problem)[order])
+
+
+def test_batch_mates_are_irrelevant(problem):
+    """Each model alone is what it is among others, separated and deficient ones among them."""
+    X, y, weights = problem
+    y, weights = y.copy(), weights.copy()
+    y[3] = 1
+    y[4] = X[:, 1] > 0
+    weights[5, 2:] = 0.0
+    with_others = everything(X, y, weights)
+    untouched = np.setdiff1d(np.arange(B), [3, 4, 5])
+    assert_same(with_others[untouched], everything(*problem)[untouched])
+    for i in (0, 3, 4, 5, B - 1):
+        assert_same(everything(X, y[i : i + 1], weights[i : i + 1])[0], with_others[i])
+
+
+def test_jax_settings_are_left_alone():
+    """Work is done in float64 in its own context, whatever the global setting."""
+    script = """
+import jax, numpy as np
+assert not jax.config.jax_enable_x64
+import jaxlogit
+fit = jaxlogit.fit(np.ones((4, 1)), [1, 1, 1, 0])
+assert fit.coef.dtype == np.float64
+assert abs(fit.coef[0] - np.log(3)) < 1e-11
+assert abs(fit.confint().upper[0] - 4.104623407632898) < 1e-10
+assert not jax.config.jax_enable_x64
+assert jax.numpy.ones(2).dtype == np.float32
+"""
+    run_script(script)
+
+
+def run_script(script: str, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+MEMORY = """
+import resource, sys
+import numpy as np, jaxlogit
+
+count, n = int(sys.argv[1]), 20
+random = np.random.default_rng(0)
+X = np.column_stack([np.ones(n), np.linspace(-1, 1, n)])
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+def work(y):
+    fit = jaxlogit.fit(X, y)
+    ends = fit.confint()
+    return np.count_nonzero(fit.status == 0), fit, ends
+
+work(random.integers(0, 2, (10_000, n), dtype=np.int8))
+before = peak()
+y = random.integers(0, 2, (count, n), dtype=np.int8)
+done, fit, ends = work(y)
+assert done > 0.98 * count, done
+print(peak() - before)
+"""
+
+
+@pytest.mark.slow
+def test_a_million_models_in_bounded_memory():
+    """Beside the data and the results (0.4 kB a model) nothing grows with their number."""
+    grown = float(run_script(MEMORY, "1000000"))
+    assert grown < 1000, f"{grown:.0f} MiB"
+
+
+def test_arrays_are_a_tree_of_the_given_fields_only():
+    import jax
+
+    assert len(jax.tree.leaves(Arrays(y=np.ones(2), weights=np.ones(2)))) == 2
