@@ -126,7 +126,9 @@ def numeric(
 ) -> np.ndarray:
     """A numeric array; float64 unless `keep` and the type is already a small number type."""
     array = np.asarray(value)
-    if array.dtype == object or array.dtype.kind in "USOmMV":
+    if array.dtype.kind in "mM":
+        raise TypeError(f"{name} must be numeric: found dates ({array.dtype})")
+    if array.dtype == object or array.dtype.kind in "USOV":
         try:
             array = array.astype(np.float64)
         except (TypeError, ValueError) as error:
@@ -284,6 +286,8 @@ def check_contrasts(contrasts: Any, names: Sequence[str]) -> tuple[np.ndarray, t
         return np.eye(p), tuple(names)
     if isinstance(contrasts, str):
         contrasts = [contrasts]
+    if getattr(contrasts, "dtype", None) is not None and contrasts.dtype.kind in "OU":
+        contrasts = [str(name) for name in contrasts]
     if isinstance(contrasts, Sequence) and contrasts and isinstance(contrasts[0], str):
         rows = [list(names).index(check_choice("contrasts", name, names)) for name in contrasts]
         return np.eye(p)[rows], tuple(contrasts)

@@ -12,7 +12,7 @@ from jaxlogit.core import linalg, tasks
 from jaxlogit.core.status import Status
 from jaxlogit.core.working import Arrays, merge, shared_coordinates
 from jaxlogit.data import Models
-from jaxlogit.solution import FEW, SEPARATED, Solution
+from jaxlogit.solution import FEW, Solution
 
 FIRST_STEPS = 5  # enough for all but a few models in a hundred
 QUICK_STEPS = 12  # for the others; what then has no certificate is most likely separated
@@ -24,7 +24,7 @@ def fit(models: Models, solver: str = "newton") -> Solution:
     """Fit every model; `solver` "newton" or "lbfgs" is the search that all of them begin with."""
     lanes, shared = models.split()
     if shared.design is not None:
-        coordinates = shared_coordinates(shared.design)
+        coordinates = shared_coordinates(_used_rows(models))
         if coordinates is None:
             return _all_deficient(models, lanes, shared)
         design, transform = coordinates
@@ -59,10 +59,20 @@ def fit(models: Models, solver: str = "newton") -> Solution:
             getattr(solution, name)[left] = getattr(again, name)
         separated.decide(solution, left[again.status == tasks.UNDECIDED])
         separated.take_suprema(solution)
-        bad = ~np.isin(solution.status, (int(Status.CONVERGED), *SEPARATED))
+        bad = ~solution.has_supremum
         solution.suprema[bad] = np.nan
         solution.user_coef[bad] = np.nan
     return solution
+
+
+def _used_rows(models: Models) -> np.ndarray:
+    """The shared design with the rows that no model counts set to 0: they may hold anything."""
+    design = models.design
+    for counts in (models.weights, models.trials):
+        if counts is not None:
+            unused = counts == 0 if counts.ndim == 1 else np.all(counts == 0, axis=0)
+            design = np.where(unused[:, None], 0.0, design) if np.any(unused) else design
+    return design
 
 
 def _fit_quickly(lanes: Arrays, shared: Arrays, count: int, elements: int) -> tasks.Found:

@@ -7,6 +7,7 @@ from jaxlogit.core import linalg, tasks, tests
 from jaxlogit.core.likelihood import evaluate
 from jaxlogit.core.status import Status
 from jaxlogit.core.working import problem
+from jaxlogit.separated import overlapping, unbounded
 from jaxlogit.solution import Solution
 
 QUICK_STEPS = 9
@@ -63,20 +64,56 @@ def _restricted(solution: Solution, constraints: np.ndarray, nulls: np.ndarray):
         )
         for whole, part in zip(found, quick, strict=True):
             whole[index] = part
-    hopeful = np.isin(solution.status, (int(Status.CONVERGED), int(Status.SEPARATED_QUASI),
-                                        int(Status.SEPARATED_COMPLETE)))  # fmt: skip
+    _settle_separated(solution, constraints, nulls, found)
+    hopeful = solution.has_supremum
     model, term = np.nonzero((found.status != Status.CONVERGED) & hopeful[:, None])
     if len(model):
         rows = (constraints[term], nulls[term])
         again = solution.run_rows(_careful_test, model, rows, (np.int32(CAREFUL_STEPS),))
         for whole, part in zip(found, again, strict=True):
             whole[model, term] = part
-    undecided = found.status == tasks.UNDECIDED
+    undecided = (found.status == tasks.UNDECIDED) | ~np.isfinite(found.lr + found.score)
     own = np.where(hopeful, int(Status.MAX_STEPS), solution.status)[:, None]
     status = np.where(undecided, own, found.status).astype(np.int32)
     for field in found[:4]:
         field[undecided] = np.nan
     return found, status
+
+
+def _settle_separated(solution: Solution, constraints, nulls, found: tasks.Tested) -> None:
+    """Hypotheses of separated models that need no search to the limit.
+
+    A contrast that can run to both sides costs the likelihood nothing at any value: both
+    statistics are 0. Hypotheses about the overlapping rows alone are tested on these.
+    """
+    index = solution.separated
+    if not len(index):
+        return
+    if constraints.shape[1] == 1:
+        free = np.all(unbounded(solution, constraints[:, 0]), axis=-1)
+        model, term = index[np.nonzero(free)[0]], np.nonzero(free)[1]
+        found.lr[model, term] = found.score[model, term] = 0.0
+        found.coef[model, term] = solution.coef[model]
+        found.loglik[model, term] = solution.loglik[model]
+        found.status[model, term] = int(Status.CONVERGED)
+    index = np.flatnonzero(solution.status == Status.SEPARATED_QUASI)
+    if not len(index):
+        return
+    part = overlapping(solution, index)
+    h, q, p = constraints.shape
+    alone = part.run(_left_alone, (constraints.reshape(h * q, p),), own=())
+    alone = np.all(alone.reshape(len(index), h, q), axis=-1)
+    if not np.any(alone):
+        return
+    quick = part.run(_quick_tests, (constraints, nulls, np.int32(QUICK_STEPS)), spread=h)
+    good = alone & (quick.status == Status.CONVERGED)
+    model, term = index[np.nonzero(good)[0]], np.nonzero(good)[1]
+    for whole, value in zip(found, quick, strict=True):
+        whole[model, term] = value[good]
+
+
+def _left_alone(arrays, contrasts, *, unroll):
+    return tasks.left_alone(problem(arrays), contrasts)
 
 
 def _quick_tests(arrays, coef, peak, constraints, nulls, max_steps, *, unroll):
@@ -95,8 +132,7 @@ def profile(
     model = np.repeat(np.arange(count), points)
     nulls = values.reshape(-1, 1)
     constraints = np.broadcast_to(contrast, (len(nulls), 1, len(contrast)))
-    usable = np.isin(solution.status[model], (int(Status.CONVERGED), int(Status.SEPARATED_QUASI),
-                                              int(Status.SEPARATED_COMPLETE)))  # fmt: skip
+    usable = solution.has_supremum[model]
     rows = np.flatnonzero(usable & np.isfinite(nulls[:, 0]))
     p = len(contrast)
     out = _untested((len(model),), p, solution.status[model])

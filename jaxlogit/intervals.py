@@ -31,7 +31,10 @@ def estimates(solution: Solution, contrasts: np.ndarray) -> np.ndarray:
     if len(index):
         lower, upper = np.moveaxis(unbounded(solution, contrasts), -1, 0)
         part = np.where(upper, np.inf, np.where(lower, -np.inf, value[index]))
-        value[index] = np.where(upper & lower, np.nan, part)
+        # Under complete separation directions of every kind exist: no contrast stays finite.
+        complete = (solution.status[index] == Status.SEPARATED_COMPLETE)[:, None]
+        open_ = (upper & lower) | (complete & ~upper & ~lower & np.any(contrasts != 0, axis=1))
+        value[index] = np.where(open_, np.nan, part)
     return value
 
 

@@ -8,7 +8,7 @@ from scipy.special import expit, xlog1py, xlogy
 from jaxlogit import hypotheses, intervals
 from jaxlogit.core import tails
 from jaxlogit.core.status import Status
-from jaxlogit.data import Models, numeric
+from jaxlogit.data import Models, check_finite, numeric
 from jaxlogit.solution import Solution
 
 GRID_POINTS = 41
@@ -29,6 +29,10 @@ def probabilities(models: Models, solution: Solution, new: Any, offset: Any) -> 
         )
     rows = np.atleast_2d(rows)
     shift = np.asarray(0.0) if offset is None else numeric("offset", offset, (0, 1, 2))
+    check_finite("X_new", rows)
+    if shift.ndim == 2 and len(shift) != models.n_models:
+        raise ValueError(f"offset must have one row for each of {models.n_models} models: "
+                         f"found shape {shift.shape}")  # fmt: skip
     if shift.ndim and shift.shape[-1] != rows.shape[-2]:
         raise ValueError(f"offset must have one value for each of the {rows.shape[-2]} rows of "
                          f"X_new: found shape {shift.shape}")  # fmt: skip
@@ -49,10 +53,10 @@ def saturated(models: Models) -> np.ndarray | float:
     if models.trials is None and models.y.dtype.kind == "b":
         return 0.0
     m = np.asarray(1.0 if models.trials is None else models.trials, np.float64)
-    share = models.y / np.where(m > 0, m, 1.0)
+    share = np.clip(models.y / np.where(m > 0, m, 1.0), 0.0, 1.0)
     rows = m * (xlogy(share, share) + xlog1py(1.0 - share, -share))
     if models.weights is not None:
-        rows = rows * models.weights
+        rows = np.where(models.weights > 0, rows, 0.0) * models.weights
     return np.sum(rows, axis=-1)
 
 
@@ -81,5 +85,7 @@ def profile(solution: Solution, rows: np.ndarray, grid: np.ndarray | None):
     else:
         values = np.broadcast_to(grid, (len(centre), len(grid)))
     found, status = hypotheses.profile(solution, rows[0], values)
-    root = np.sqrt(np.maximum(found.lr, 0.0)) * np.sign(values - centre[:, None])
+    # An indeterminate contrast has a flat profile: its root is 0 everywhere.
+    side = np.nan_to_num(np.sign(values - centre[:, None]))
+    root = np.sqrt(np.maximum(found.lr, 0.0)) * side
     return values, found.loglik, root, hypotheses.user_coefficients(solution, found.coef), status

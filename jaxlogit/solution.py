@@ -117,6 +117,11 @@ class Solution:
         return np.flatnonzero(np.isin(self.status, SEPARATED))
 
     @property
+    def has_supremum(self) -> np.ndarray:
+        """(B,) bool: the models whose log-likelihood has a known maximum or supremum."""
+        return np.isin(self.status, (int(Status.CONVERGED), *SEPARATED))
+
+    @property
     def finite(self) -> np.ndarray:
         """Indices of the models with a certified finite maximum."""
         return np.flatnonzero(self.status == Status.CONVERGED)

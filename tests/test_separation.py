@@ -53,8 +53,11 @@ def deficient(data: oracles.Model) -> bool:
     return np.linalg.matrix_rank(data.X[data.weights > 0]) < data.X.shape[1]
 
 
-def check_batch(batch: Batch) -> dict[str, int]:
-    """Every status, verdict and direction of a batch; the number of models of each kind."""
+def check_batch(batch: Batch, every: int = 1) -> dict[str, int]:
+    """Each status and direction of a batch, and the coefficients of every so many models.
+
+    Returns the number of models of each kind.
+    """
     p = batch.X.shape[2]
     fit, verdicts = batch.fit, batch.fit.separation()
     counts = dict.fromkeys([*KINDS, "deficient"], 0)
@@ -71,6 +74,8 @@ def check_batch(batch: Batch) -> dict[str, int]:
             assert np.all(np.isnan(verdicts.direction[i]))
             continue
         check_direction(data, verdicts.direction[i], kind)
+        if i % every:
+            continue
         for j in range(p):
             lower, upper = oracles.unbounded(data, np.eye(p)[j])
             expected = {(False, False): "finite", (False, True): "+inf", (True, False): "-inf",
@@ -102,7 +107,7 @@ SHAPES = [(21, 12, 3, "binary"), (22, 12, 3, "grouped"), (23, 14, 4, "continuous
 
 @pytest.mark.parametrize(("seed", "n", "p", "kind"), SHAPES)
 def test_verdicts_against_linear_programmes(seed, n, p, kind):
-    counts = check_batch(Batch(seed, 1000, n, p, kind))
+    counts = check_batch(Batch(seed, 1000, n, p, kind), every=4)
     assert min(counts["overlap"], counts["quasi"] + counts["complete"]) > 50, counts
 
 
@@ -129,8 +134,8 @@ def test_programme_against_the_other_formulation(seed, n, p, kind):
         if expected != "overlap":
             check_direction(data, direction, expected)
         contrast = np.arange(1.0, p + 1)
-        lower, upper = oracles.unbounded(data, contrast)
-        np.testing.assert_array_equal(programme.unbounded(*rows, contrast), [upper, lower])
+        expected = oracles.unbounded(data, contrast)
+        np.testing.assert_array_equal(programme.unbounded(*rows, contrast), expected)
 
 
 def test_minimal_mixed_rows():

@@ -17,7 +17,9 @@ def test_tidy_table_has_the_contract_columns():
     assert frame["model"].tolist() == [0, 0, 1, 1]
     assert frame["term"].tolist() == ["const", "dose"] * 2
     assert set(frame["status"]) == {"converged"}
-    assert np.all((frame["conf_low"] < frame["estimate"]) & (frame["estimate"] < frame["conf_high"]))
+    assert np.all(
+        (frame["conf_low"] < frame["estimate"]) & (frame["estimate"] < frame["conf_high"])
+    )
 
 
 def test_summary_of_one_model_and_of_many():

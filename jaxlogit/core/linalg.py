@@ -14,6 +14,7 @@ import jax.numpy as jnp
 
 from jaxlogit.core.kinds import Array
 
+VANISHED = 1e-12  # of the largest eigenvalue: an information that is all rounding
 UNROLL_LIMIT = 16  # p**3/6 scalar operations: compile time grows faster than speed beyond
 
 
@@ -151,6 +152,19 @@ def inverse(factor: Factor, p: int):
         return jax.scipy.linalg.cho_solve((factor.rows, True), jnp.eye(p, dtype=factor.rows.dtype))
     dtype = jnp.asarray(factor.inverse_diagonal[0]).dtype
     return jnp.stack([solve(factor, jnp.eye(p, dtype=dtype)[i]) for i in range(p)])
+
+
+def pseudo_length(matrix, vector):
+    """v'H⁺v, leaving out directions in which H has vanished, ().
+
+    Along a separated direction score and information both fall as e⁻ᵗ, and what they add to
+    the statistic, e⁻²ᵗ/e⁻ᵗ, goes to nothing: it is left out before rounding takes its place.
+    """
+    size = jnp.sqrt(jnp.maximum(jnp.diagonal(matrix), jnp.finfo(matrix.dtype).tiny))
+    values, vectors = jnp.linalg.eigh(matrix / (size[:, None] * size[None, :]))
+    along = vectors.T @ (vector / size)
+    kept = values > VANISHED * jnp.max(values)
+    return jnp.sum(jnp.where(kept, along**2 / jnp.where(kept, values, 1.0), 0.0))
 
 
 def trace_inverse(factor: Factor):

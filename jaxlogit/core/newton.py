@@ -42,7 +42,11 @@ class Scale(NamedTuple):
     reach: Array | None = None
     """() longest row of X among rows that count."""
     score_error: Array | None = None
-    """() bound on the rounding error of the score's length."""
+    """() size of the rounding error of the score's length."""
+    design: Array | None = None
+    """(n, p) rows, for the exact R of a careful search; None: R from `reach`."""
+    total: Array | None = None
+    """(n,) case totals that go with `design`; None where all are 1."""
 
 
 class Search(NamedTuple):
@@ -79,6 +83,12 @@ def curvature_reach(factor: linalg.Factor, scale: Scale):
     """R, and R times the rounding error of a decrement."""
     if scale.reach is None or scale.score_error is None:
         return 1.0, 0.0
+    if scale.design is not None and not isinstance(factor.rows, list):
+        halves = jax.scipy.linalg.solve_triangular(factor.rows, scale.design.T, lower=True)
+        lengths = jnp.linalg.norm(halves, axis=0)
+        total = jnp.ones_like(lengths) if scale.total is None else scale.total
+        longest = jnp.max(jnp.where(total > 0, lengths, 0.0))
+        return longest, longest * jnp.finfo(lengths.dtype).eps * (total @ lengths)
     size = jnp.sqrt(linalg.trace_inverse(factor))
     reach = scale.reach * size
     return reach, reach * size * scale.score_error
@@ -90,8 +100,8 @@ def newton_step(
     """The Newton step and its squared decrement.
 
     With a constraint C (q, p) and gap b − Cβ (q,), the step ends on Cβ = b:
-    H⁻¹U − H⁻¹C'ν with (C H⁻¹C')ν = C H⁻¹U − gap; the decrement is then U'step, which for
-    a feasible β is the nuisance decrement.
+    H⁻¹U − H⁻¹C'ν with (C H⁻¹C')ν = C H⁻¹U − gap; its squared length is the nuisance
+    decrement where β is feasible (gap 0).
     """
     half = linalg.half_solve(factor, score)
     if constraint is None or gap is None:
@@ -159,6 +169,9 @@ def newton(
         proof = reach * jnp.sqrt(squared) + noise
         usable = jnp.isfinite(squared) & (factor.smallest_pivot > 0)
         converged = usable & (proof < PROOF_LIMIT) & (reach * squared < ERROR_LIMIT)
+        if scale.reach is None:  # nothing proved: at least the search must have come to rest
+            still = 1e-6 * (1.0 + jnp.max(jnp.abs(state.coef)))
+            converged = converged & (jnp.max(jnp.abs(step)) < still)
         status = jnp.where(converged, jnp.int32(Status.CONVERGED), jnp.int32(RUNNING))
         if (
             halving and scale.reach is not None

@@ -29,7 +29,7 @@ def log_p(statistic: np.ndarray, df: int) -> np.ndarray:
         return np.log(2.0) + log_ndtr(-np.sqrt(x))
     with np.errstate(divide="ignore"):
         direct = np.log(chdtrc(df, x))
-    far = x > 500.0 + 10.0 * df
+    far = chdtrc(df, x) < 1e-290
     if not np.any(far):
         return direct
     a, z = 0.5 * df, 0.5 * np.where(far & np.isfinite(x), x, 1000.0)

@@ -15,13 +15,20 @@ from jaxlogit.core import bounds, linalg, separation, tests
 from jaxlogit.core.bounds import Bound, Target
 from jaxlogit.core.kinds import Array
 from jaxlogit.core.lbfgs import lbfgs
-from jaxlogit.core.likelihood import evaluate, information_derivative, linear_predictor, loglik
-from jaxlogit.core.newton import Search, is_flat, newton, start_search
+from jaxlogit.core.likelihood import (
+    evaluate,
+    information_derivative,
+    linear_predictor,
+    loglik,
+    weigh,
+)
+from jaxlogit.core.newton import Scale, Search, is_flat, newton, start_search
 from jaxlogit.core.status import Status
 from jaxlogit.core.working import Arrays, Problem, problem
 
 PIVOT_LIMIT = 1e-12  # squared share of a column that must be new, under a model's own weights
 FAR_STEPS = 20  # of the local search from a point that is not the maximum
+SPENT = 1e-10  # squared decrement at which a failed search had nothing left to gain
 UNDECIDED = -2  # status of a model that goes on to the next stage
 
 
@@ -71,11 +78,16 @@ def gradient_fit(arrays: Arrays, max_steps) -> Found:
 
 
 def first_step(model: Problem):
-    """The first Newton step from 0, free where all rows are alike: there I(0) = n/4·identity."""
+    """Where to start: after the first Newton step from 0, free where all rows are alike.
+
+    There I(0) = n/4·identity. With an offset: where the columns undo as much of it as they can.
+    """
     rows = model.rows
-    if rows.total is not None or rows.offset is not None:
-        return jnp.zeros_like(rows.score_total), jnp.int32(0)
     n = rows.design.shape[0]
+    if rows.offset is not None:
+        return -(rows.offset @ rows.design) / n, jnp.int32(0)
+    if rows.total is not None:
+        return jnp.zeros_like(rows.score_total), jnp.int32(0)
     return 4.0 / n * (rows.score_total - 0.5 * jnp.sum(rows.design, axis=0)), jnp.int32(1)
 
 
@@ -84,12 +96,12 @@ def careful_fit(arrays: Arrays, max_steps) -> Settled:
     model = problem(arrays)
     rows = model.rows
     p = rows.score_total.shape[0]
-    zero = jnp.zeros_like(rows.score_total)
+    start = jnp.zeros_like(rows.score_total) if rows.offset is None else first_step(model)[0]
     at = partial(evaluate, rows, unroll=False)
-    at_zero = at(zero)
-    pivot = linalg.cholesky(at_zero.information, p).smallest_pivot
-    end = newton(at, start_search(zero), model.scale, max_steps, halving=True)
+    at_start = at(start)
     total = rows.total if rows.total is not None else jnp.ones_like(rows.design[:, 0])
+    pivot = linalg.cholesky(weigh(rows, total, packed=False), p).smallest_pivot
+    end = newton(at, start_search(start), exact_scale(model), max_steps, halving=True)
     assert model.successes is not None and model.scale.score_error is not None
     left = total * jax.lax.logistic(linear_predictor(rows, end.coef)) - model.successes
     score = jnp.max(jnp.abs(at(end.coef).score)) + model.scale.score_error
@@ -100,7 +112,7 @@ def careful_fit(arrays: Arrays, max_steps) -> Settled:
     )
     status = jnp.where(certain, kind, jnp.int32(UNDECIDED))
     status = jnp.where(end.status == Status.CONVERGED, end.status, status)
-    finite = jnp.isfinite(at_zero.loglik) & jnp.all(jnp.isfinite(at_zero.information))
+    finite = jnp.isfinite(at_start.loglik) & jnp.all(jnp.isfinite(at_start.information))
     finite = finite & jnp.all(jnp.isfinite(rows.score_total))
     # A column without length was already set to zero; a dependent one leaves no pivot.
     deficient = (pivot < PIVOT_LIMIT) | jnp.any(jnp.sum(jnp.abs(model.transform), axis=0) == 0)
@@ -112,12 +124,17 @@ def careful_fit(arrays: Arrays, max_steps) -> Settled:
     return end_point._replace(loglik=supremum)
 
 
+def exact_scale(model: Problem) -> Scale:
+    """The model's scale with its rows, for the exact R: it costs as much as the information."""
+    return model.scale._replace(design=model.rows.design, total=model.rows.total)
+
+
 def overlapping_fit(arrays: Arrays, max_steps) -> Settled:
     """The overlapping part of a separated model: its maximum is the whole model's supremum."""
     model = problem(arrays)
     zero = jnp.zeros_like(model.rows.score_total)
     at = partial(evaluate, model.rows, unroll=False)
-    end = newton(at, start_search(zero), model.scale, max_steps, halving=True)
+    end = newton(at, start_search(zero), exact_scale(model), max_steps, halving=True)
     assert model.rows.free is not None
     free = jnp.trace(model.rows.free) * 4.0 / model.rows.design.shape[0]
     nullity = jnp.round(free).astype(jnp.int32)
@@ -302,7 +319,9 @@ def _tested(at, model, peak, start, constraint, null, max_steps, *, halving) -> 
             at, start, constraint, null, model.scale, max_steps, halving=halving
         )
         # Where the nuisance part is separated the supremum is reached in the limit.
-        good = (end.status == Status.CONVERGED) | (is_flat(end) & halving)
+        lost = end.status == Status.STEP_HALVING_FAILED
+        spent = is_flat(end) | (lost & (end.decrement < SPENT))
+        good = (end.status == Status.CONVERGED) | (spent & halving)
         status = jnp.where(good, jnp.int32(Status.CONVERGED), jnp.int32(UNDECIDED))
         end_coef = end.coef
     lr, score = tests.lr_and_score(at, peak, end_coef)

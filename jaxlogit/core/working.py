@@ -105,7 +105,9 @@ def orthogonal_columns(design, used=None):
     columns: list = []
     combinations: list = []
     for j in range(p):
-        column, combination = design[:, j], identity[j]
+        size = jnp.max(jnp.abs(design[:, j]))
+        size = jnp.where(size > 0, size, 1.0)  # squares of 1e200 would overflow
+        column, combination = design[:, j] / size, identity[j] / size
         length = jnp.linalg.norm(column)
         safe = jnp.where(length > 0, length, 1.0)
         column, combination = column / safe, combination / safe
