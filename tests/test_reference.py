@@ -80,7 +80,11 @@ def test_joint_test(case, method):
     assert found.df == joint["df"]
     assert found.statistic.shape == ()
     np.testing.assert_allclose(found.statistic, expected, rtol=STATISTIC)
-    np.testing.assert_allclose(found.log_p, chi2.logsf(expected, joint["df"]), rtol=STATISTIC)
+    known_log = chi2.logsf(expected, joint["df"])
+    if np.isfinite(known_log):  # SciPy's underflows with p; the tails have a test of their own
+        np.testing.assert_allclose(found.log_p, known_log, rtol=STATISTIC)
+    else:
+        assert found.log_p < -700
 
 
 @pytest.mark.parametrize("method", ["lr", "score"])
