@@ -34,7 +34,12 @@ def fit(models: Models, solver: str = "newton") -> Solution:
             products = np.stack(
                 [design[:, i] * design[:, j] for i in range(p) for j in range(i + 1)]
             )
-        shared = shared._replace(design=design, transform=transform, products=products)
+        shared = shared._replace(
+            design=design,
+            transform=transform,
+            products=products,
+            columns=np.ascontiguousarray(design.T),
+        )
     count, n, p = models.n_models, models.n_rows, models.n_terms
     elements = n * p if lanes.design is not None else n
     if solver == "lbfgs":

@@ -31,6 +31,8 @@ class Arrays(NamedTuple):
     """(p, p) T."""
     products: Array | None = None
     """(p(p+1)/2, n) column products of X T, where X is shared and p small."""
+    columns: Array | None = None
+    """(p, n) the columns of X T, where X is shared."""
     y: Array | None = None
     trials: Array | None = None
     weights: Array | None = None
@@ -73,7 +75,7 @@ def problem(arrays: Arrays) -> Problem:
     score_total, offset_total = arrays.score_total, arrays.offset_total
     if y is not None:
         successes = y if weights is None else weights * y
-        score_total = successes @ design
+        score_total = design.T @ successes
         offset_total = None if offset is None else successes @ offset
     free = None
     if arrays.direction is not None:
@@ -82,10 +84,12 @@ def problem(arrays: Arrays) -> Problem:
         direction = arrays.direction
         total, free = separation.overlapping_part(design, successes, whole, direction)
         successes = jnp.where(total > 0, successes, 0.0)
-        score_total = successes @ design
+        score_total = design.T @ successes
         offset_total = None if offset is None else successes @ offset
     assert score_total is not None
-    rows = Rows(design, score_total, arrays.products, total, offset, offset_total, free)
+    rows = Rows(
+        design, score_total, arrays.products, arrays.columns, total, offset, offset_total, free
+    )
     reach = row_reach(rows)
     error = float(jnp.finfo(design.dtype).eps) * case_count(rows) * reach
     return Problem(rows, transform, Scale(reach, error), successes)
