@@ -12,9 +12,9 @@ from jaxlogit.core import linalg, tasks
 from jaxlogit.core.status import Status
 from jaxlogit.core.working import Arrays, merge, shared_coordinates
 from jaxlogit.data import Models
-from jaxlogit.solution import FEW, Solution
+from jaxlogit.solution import FEW, SINGLE, Solution
 
-FIRST_STEPS = 5  # enough for all but a few models in a hundred
+FIRST_STEPS = 5 if not SINGLE else 1  # enough for all but a few models in a hundred
 QUICK_STEPS = 12  # for the others; what then has no certificate is most likely separated
 CAREFUL_STEPS = 120  # a separated model takes about 30, one for each e-fold of its log-likelihood
 GRADIENT_STEPS = 500
@@ -31,9 +31,7 @@ def fit(models: Models, solver: str = "newton") -> Solution:
         p = design.shape[1]
         products = None
         if linalg.unrolls(p):
-            products = np.stack(
-                [design[:, i] * design[:, j] for i in range(p) for j in range(i + 1)]
-            )
+            products = linalg.column_products(design)
         shared = shared._replace(
             design=design,
             transform=transform,
@@ -89,13 +87,13 @@ def _fit_quickly(lanes: Arrays, shared: Arrays, count: int, elements: int) -> ta
     unroll = count > FEW
     found = batch.run(
         _quick_fit, count, lanes, (shared, np.int32(FIRST_STEPS)),
-        row_elements=elements, size=size, unroll=unroll,
+        row_elements=elements, size=size, unroll=unroll, single=SINGLE,
     )  # fmt: skip
     left = np.flatnonzero(found.status == tasks.UNDECIDED)
     if len(left):
         again = batch.run(
             _quick_fit, count, lanes, (shared, np.int32(QUICK_STEPS)),
-            row_elements=elements, index=left, size=size, unroll=unroll,
+            row_elements=elements, index=left, size=size, unroll=unroll, single=SINGLE,
         )  # fmt: skip
         for whole, part in zip(found, again, strict=True):
             if whole is not None:
@@ -103,8 +101,8 @@ def _fit_quickly(lanes: Arrays, shared: Arrays, count: int, elements: int) -> ta
     return found
 
 
-def _quick_fit(lane: Arrays, shared, *, unroll: bool):
-    return tasks.quick_fit(merge(lane, shared[0]), shared[1], unroll=unroll)
+def _quick_fit(lane: Arrays, shared, *, unroll: bool, single: bool):
+    return tasks.quick_fit(merge(lane, shared[0]), shared[1], unroll=unroll, single=single)
 
 
 def _gradient_fit(lane: Arrays, shared):

@@ -9,7 +9,7 @@ from jaxlogit.core import tasks
 from jaxlogit.core.status import Status
 from jaxlogit.core.working import problem
 from jaxlogit.separated import overlapping, unbounded
-from jaxlogit.solution import Solution
+from jaxlogit.solution import SINGLE, Solution
 
 QUICK_STEPS = 8  # ends take 3 to 5; more means the start was too far for a local search
 
@@ -108,17 +108,17 @@ def _search_quickly(solution: Solution, contrasts, cutoff, method, ends: Ends) -
     every = None if len(index) == len(solution.status) else index
     common = (contrasts, np.float64(cutoff), np.int32(QUICK_STEPS))
     found = solution.run(
-        _quick_ends, common, index=every, spread=2 * len(contrasts), method=method
+        _quick_ends, common, index=every, spread=2 * len(contrasts), method=method, single=SINGLE
     )  # fmt: skip
     ends.value[index], ends.status[index] = found.value, found.status
     ends.n_steps[index], ends.residual[index] = found.n_steps, found.residual
 
 
-def _quick_ends(arrays, coef, peak, contrasts, cutoff, max_steps, *, method, unroll):
+def _quick_ends(arrays, coef, peak, contrasts, cutoff, max_steps, *, method, unroll, single):
     found = tasks.quick_ends(
-        arrays, coef, peak, contrasts, cutoff, max_steps, method=method, unroll=unroll
+        arrays, coef, peak, contrasts, cutoff, max_steps, method=method, unroll=unroll, single=single
     )
-    return found._replace(coef=None)
+    return found._replace(coef=None, multiplier=None)
 
 
 def _take_from_overlap(solution: Solution, contrasts, cutoff, method, solver, ends: Ends) -> None:
@@ -150,7 +150,7 @@ def _search_from_inside(solution: Solution, contrasts, cutoff, ends: Ends, todo)
 
 def _end_from_inside(arrays, coef, peak, contrast, side, cutoff):
     found = tasks.end_from_inside(arrays, coef, peak, contrast, side, cutoff)
-    return found._replace(coef=None)
+    return found._replace(coef=None, multiplier=None)
 
 
 def _search_carefully(solution: Solution, contrasts, cutoff, method, ends, todo, *, finite) -> None:

@@ -11,6 +11,7 @@ from jaxlogit.core import tasks
 from jaxlogit.core.status import Status
 from jaxlogit.core.working import Arrays, merge
 
+SINGLE = True
 FEW = 16  # models for which unrolled systems would take longer to compile than to solve
 SEPARATED = (int(Status.SEPARATED_QUASI), int(Status.SEPARATED_COMPLETE))
 

@@ -186,3 +186,10 @@ def reference(name: str) -> Reference:
 
 
 REFERENCES = tuple(sorted(path.stem for path in REFERENCE.glob("*.json")))
+
+
+def unpack(packed, p: int) -> np.ndarray:
+    """The full symmetric matrix of a packed one: its lower triangle by columns."""
+    full = np.zeros((p, p))
+    full[np.triu_indices(p)] = packed
+    return full + np.triu(full, 1).T

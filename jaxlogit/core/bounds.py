@@ -61,6 +61,8 @@ class Bound(NamedTuple):
     """() bound on the error left, in standard errors."""
     status: Array
     n_steps: Array
+    multiplier: Array | None = None
+    """() λ, with U(β) = −λc, where the search follows it."""
 
 
 class _Walk(NamedTuple):
@@ -85,6 +87,7 @@ def lambda_step(
     target: Target,
     scale: Scale,
     max_steps,
+    tolerance=BOUND_ERROR,
 ) -> Bound:
     """End of the profile-likelihood interval, from a start (p,) with peak l(β̂)."""
     p = coef.shape[0]
@@ -92,9 +95,8 @@ def lambda_step(
 
     def advance(state: _Walk) -> _Walk:
         at = evaluate(state.coef)
-        factor = linalg.cholesky(at.information, p)
-        slope = linalg.half_solve(factor, at.score)
-        half = linalg.half_solve(factor, target.contrast)
+        factor = linalg.cholesky(at.information, p, at.score, target.contrast)
+        slope, half = factor.halves
         squared = 2.0 * (at.loglik - level) + linalg.dot(slope, slope)
         multiplier = target.side * jnp.sqrt(jnp.maximum(squared, 0.0) / linalg.dot(half, half))
         move = _combine(slope, multiplier, half)
@@ -103,7 +105,7 @@ def lambda_step(
         bend = reach * length
         error = (bend * length**2 / 6 + (bend * length) ** 2 / 8) / jnp.sqrt(target.cutoff)
         usable = jnp.isfinite(length) & (factor.smallest_pivot > 0) & (length < GIVE_UP)
-        proved = (bend + noise < PROOF_LIMIT) & (error < BOUND_ERROR) & (squared > 0)
+        proved = (bend + noise < PROOF_LIMIT) & (error < tolerance) & (squared > 0)
         return _Walk(
             state.coef + linalg.back_solve(factor, move),
             multiplier,
@@ -123,15 +125,15 @@ def score_step(
     target: Target,
     scale: Scale,
     max_steps,
+    tolerance=BOUND_ERROR,
 ) -> Bound:
     """End of the score interval, from a start β (p,) and its multiplier λ."""
     p = coef.shape[0]
 
     def advance(state: _Walk) -> _Walk:
         at = evaluate(state.coef)
-        factor = linalg.cholesky(at.information, p)
-        slope = linalg.half_solve(factor, at.score)
-        half = linalg.half_solve(factor, target.contrast)
+        factor = linalg.cholesky(at.information, p, at.score, target.contrast)
+        slope, half = factor.halves
         tangent = linalg.back_solve(factor, half)
         variance = linalg.dot(half, half)
         # variance(β) = c'I⁻¹c has gradient −∇_β(h'I(β)h) with h = I⁻¹c held fixed.
@@ -150,7 +152,7 @@ def score_step(
         # S must rise through its limit here: dS/db = 2λ·dλ/db·v + λ²·dv/db with dλ/db = 1/v.
         rising = target.side * denominator > 0
         usable = jnp.isfinite(length) & (factor.smallest_pivot > 0) & (length < GIVE_UP)
-        proved = (bend + noise < PROOF_LIMIT) & (error < BOUND_ERROR) & rising
+        proved = (bend + noise < PROOF_LIMIT) & (error < tolerance) & rising
         proved = proved & (target.side * new > 0)
         return _Walk(
             state.coef + linalg.back_solve(factor, move),
@@ -188,7 +190,7 @@ def _walk(advance, coef, multiplier, target: Target, max_steps) -> Bound:
     found = end.status == Status.CONVERGED
     status = jnp.where(found, end.status, jnp.int32(Status.NO_BOUND_FOUND))
     value = jnp.where(found, target.contrast @ end.coef, jnp.nan)
-    return Bound(value, end.coef, end.residual, status, end.n_steps)
+    return Bound(value, end.coef, end.residual, status, end.n_steps, end.multiplier)
 
 
 def point_inside(evaluate: Callable[[Array], Evaluation], coef, peak, cutoff, scale: Scale):
@@ -270,7 +272,7 @@ def profile_statistic(
         if method == "lr":
             square = 2.0 * (peak - at.loglik)
         else:
-            half = linalg.half_solve(linalg.cholesky(at.information, p), at.score)
+            (half,) = linalg.cholesky(at.information, p, at.score).halves
             square = linalg.dot(half, half)
         # A flat restricted likelihood (its nuisance separated) has reached its supremum too.
         reached = (end.status == Status.CONVERGED) | is_flat(end)

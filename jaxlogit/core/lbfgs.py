@@ -69,8 +69,8 @@ def _descend(rows: Rows, start, max_steps):
 def _finish(rows: Rows, coef, n_steps, scale: Scale) -> Search:
     """One Newton step with the information at the end, and its certificate."""
     at = evaluate(rows, coef, unroll=False)
-    factor = linalg.cholesky(at.information, len(coef))
-    step, squared = newton_step(factor, at.score)
+    factor = linalg.cholesky(at.information, len(coef), at.score)
+    step, squared = newton_step(factor)
     reach, noise = curvature_reach(factor, scale)
     proof = reach * jnp.sqrt(squared) + noise
     good = (factor.smallest_pivot > 0) & (proof < PROOF_LIMIT) & (reach * squared < ERROR_LIMIT)

@@ -160,6 +160,11 @@ def information_derivative(rows: Rows, coef, vector):
     return across(rows, third * (rows.design @ vector) ** 2)
 
 
+def score_bend(rows: Rows, coef, step):
+    """Second derivative of the score along a step s: −X' diag(third derivatives)(Xs)², (p,)."""
+    return -information_derivative(rows, coef, step)
+
+
 def row_reach(rows: Rows):
     """The longest row of X among rows that count: ‖x‖·‖v‖ bounds |x'v| for all of them."""
     squares = jnp.sum(rows.design**2, axis=1)

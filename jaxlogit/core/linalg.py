@@ -1,6 +1,6 @@
 """Small symmetric positive-definite systems, written so that `vmap` makes them fast.
 
-A packed matrix (its lower triangle by rows) gets the Cholesky recurrence unrolled over
+A packed matrix (its lower triangle by columns) gets the Cholesky recurrence unrolled over
 scalars: under `vmap` every scalar is a vector over models, so that the factorisation fuses,
 where XLA's own Cholesky runs the batch one matrix at a time. An ordinary (p, p) array goes to
 LAPACK: for p above `UNROLL_LIMIT`, and for the careful searches of a few models, which would
@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxlogit.core.kinds import Array
 
@@ -19,13 +20,20 @@ UNROLL_LIMIT = 16  # p**3/6 scalar operations: compile time grows faster than sp
 
 
 class Factor(NamedTuple):
-    """A Cholesky factor: rows of scalars (unrolled) or one lower-triangular array."""
+    """A Cholesky factor L: its columns from the diagonal down (unrolled), or one (p, p) array."""
 
-    rows: list | Array
+    lower: list | Array
     inverse_diagonal: list | Array
     smallest_pivot: Array
     """Least pivot relative to its diagonal entry: the share of a column not explained
     by the columns before it; 0 or below when the matrix is singular to rounding."""
+    halves: tuple = ()
+    """L⁻¹v for each vector v that the factor was made with."""
+
+    @property
+    def unrolled(self) -> bool:
+        """Whether it is made of scalars."""
+        return isinstance(self.lower, list)
 
 
 def packed_size(p: int) -> int:
@@ -38,59 +46,51 @@ def unrolls(p: int) -> bool:
     return p <= UNROLL_LIMIT
 
 
-def column_products(design):
-    """Products of all pairs of columns, (p(p+1)/2, n), in packed order."""
+def column_products(design: np.ndarray) -> np.ndarray:
+    """Products of all pairs of columns of a design (n, p), in packed order, (p(p+1)/2, n)."""
     p = design.shape[1]
-    return jnp.stack([design[:, i] * design[:, j] for i in range(p) for j in range(i + 1)])
+    return np.stack([design[:, i] * design[:, j] for j in range(p) for i in range(j, p)])
 
 
 def pack(matrix):
-    """Lower triangle of a symmetric matrix by rows, (p(p+1)/2,)."""
+    """Lower triangle of a symmetric matrix by columns, (p(p+1)/2,)."""
     p = matrix.shape[-1]
-    return jnp.stack([matrix[i, j] for i in range(p) for j in range(i + 1)])
+    return jnp.concatenate([matrix[j:, j] for j in range(p)])
 
 
-def unpack(symmetric, p: int):
-    """The full (p, p) matrix of a packed one; a full one as it is."""
-    if symmetric.ndim == 2:
-        return symmetric
-    entry = [[_at(i, j) for j in range(p)] for i in range(p)]
-    return jnp.stack([jnp.stack([symmetric[k] for k in row]) for row in entry])
-
-
-def _at(i: int, j: int) -> int:
-    return packed_size(max(i, j)) + min(i, j)
-
-
-def cholesky(symmetric, p: int) -> Factor:
+def cholesky(symmetric, p: int, *vectors) -> Factor:
     """Cholesky factor of a symmetric matrix, packed (unrolled) or full (LAPACK).
 
+    Vectors (p,) that come along are half solved in the same sweep, as further rows of the
+    matrix: forward substitution done on its own takes as long as the factorisation.
+
     A matrix that is not positive definite gives a factor made with clamped pivots and a
-    `smallest_pivot` at or below zero; nothing becomes nan unless the input holds one.
+    `smallest_pivot` at or below zero.
     """
     if symmetric.ndim == 2:
-        return _lapack_cholesky(symmetric)
-    rows: list[list] = []
+        return _lapack_cholesky(symmetric, vectors)
+    columns: list = []
     inverse_diagonal = []
     smallest = None
-    for i in range(p):
-        row = []
-        for j in range(i):
-            value = symmetric[_at(i, j)]
-            for k in range(j):
-                value = value - row[k] * rows[j][k]
-            row.append(value * inverse_diagonal[j])
-        diagonal = symmetric[_at(i, i)]
-        pivot = diagonal
-        for k in range(i):
-            pivot = pivot - row[k] * row[k]
+    for j in range(p):
+        start = packed_size(p) - packed_size(p - j)
+        column = symmetric[start : start + p - j]
+        if vectors:
+            column = jnp.concatenate([column, jnp.stack([vector[j] for vector in vectors])])
+        diagonal = column[0]
+        for k, earlier in enumerate(columns):
+            column = column - earlier[j - k :] * earlier[j - k]
+        pivot = column[0]
         tiny = jnp.finfo(diagonal.dtype).tiny
         relative = pivot / jnp.maximum(diagonal, tiny)
         smallest = relative if smallest is None else jnp.minimum(smallest, relative)
         inverse = jax.lax.rsqrt(jnp.maximum(pivot, tiny))
-        rows.append(row)
+        columns.append(column * inverse)
         inverse_diagonal.append(inverse)
-    return Factor(rows, inverse_diagonal, smallest)  # pyright: ignore[reportArgumentType]
+    assert smallest is not None
+    halves = tuple([column[p - j + i] for j, column in enumerate(columns)]
+                   for i in range(len(vectors)))  # fmt: skip
+    return Factor(columns, inverse_diagonal, smallest, halves)
 
 
 def small_factor(matrix) -> Factor:
@@ -99,37 +99,38 @@ def small_factor(matrix) -> Factor:
     return cholesky(pack(matrix) if q == 1 else matrix, q)
 
 
-def _lapack_cholesky(matrix) -> Factor:
+def _lapack_cholesky(matrix, vectors) -> Factor:
     lower = jnp.linalg.cholesky(matrix)
     diagonal = jnp.diagonal(lower)
     relative = diagonal**2 / jnp.maximum(jnp.diagonal(matrix), jnp.finfo(matrix.dtype).tiny)
     smallest = jnp.where(jnp.all(jnp.isfinite(diagonal)), jnp.min(relative), -1.0)
-    return Factor(lower, 1.0 / diagonal, smallest)
+    factor = Factor(lower, 1.0 / diagonal, smallest)
+    return factor._replace(halves=tuple(half_solve(factor, vector) for vector in vectors))
 
 
 def half_solve(factor: Factor, vector):
     """L⁻¹v for the factor L: its squared length is v'H⁻¹v. A list of scalars if unrolled."""
-    if not isinstance(factor.rows, list):
-        return jax.scipy.linalg.solve_triangular(factor.rows, vector, lower=True)
+    if not factor.unrolled:
+        return jax.scipy.linalg.solve_triangular(factor.lower, vector, lower=True)
     out = []
-    for i, row in enumerate(factor.rows):
+    for i, inverse in enumerate(factor.inverse_diagonal):
         value = vector[i]
-        for k, entry in enumerate(row):
-            value = value - entry * out[k]
-        out.append(value * factor.inverse_diagonal[i])
+        for k, done in enumerate(out):
+            value = value - factor.lower[k][i - k] * done
+        out.append(value * inverse)
     return out
 
 
 def back_solve(factor: Factor, half):
     """L⁻ᵀh, (p,): the second half of a solve."""
-    if not isinstance(factor.rows, list):
-        return jax.scipy.linalg.solve_triangular(factor.rows, half, lower=True, trans=1)
-    p = len(factor.rows)
+    if not factor.unrolled:
+        return jax.scipy.linalg.solve_triangular(factor.lower, half, lower=True, trans=1)
+    p = len(factor.lower)
     out: list = [None] * p
     for i in reversed(range(p)):
         value = half[i]
         for k in range(i + 1, p):
-            value = value - factor.rows[k][i] * out[k]
+            value = value - factor.lower[i][k - i] * out[k]
         out[i] = value * factor.inverse_diagonal[i]
     return jnp.stack(out)
 
@@ -148,10 +149,11 @@ def dot(a, b):
 
 def inverse(factor: Factor, p: int):
     """H⁻¹ as a full (p, p) matrix."""
-    if not isinstance(factor.rows, list):
-        return jax.scipy.linalg.cho_solve((factor.rows, True), jnp.eye(p, dtype=factor.rows.dtype))
-    dtype = jnp.asarray(factor.inverse_diagonal[0]).dtype
-    return jnp.stack([solve(factor, jnp.eye(p, dtype=dtype)[i]) for i in range(p)])
+    if not factor.unrolled:
+        identity = jnp.eye(p, dtype=factor.lower.dtype)  # pyright: ignore
+        return jax.scipy.linalg.cho_solve((factor.lower, True), identity)
+    identity = jnp.eye(p, dtype=factor.smallest_pivot.dtype)
+    return jnp.stack([solve(factor, row) for row in identity])
 
 
 def pseudo_length(matrix, vector):
@@ -169,15 +171,16 @@ def pseudo_length(matrix, vector):
 
 def trace_inverse(factor: Factor):
     """Trace of H⁻¹: the squared entries of L⁻¹."""
-    if not isinstance(factor.rows, list):
-        eye = jnp.eye(factor.rows.shape[-1], dtype=factor.rows.dtype)
-        return jnp.sum(jax.scipy.linalg.solve_triangular(factor.rows, eye, lower=True) ** 2)
-    p = len(factor.rows)
+    lower = factor.lower
+    if not isinstance(lower, list):
+        identity = jnp.eye(lower.shape[-1], dtype=lower.dtype)
+        return jnp.sum(jax.scipy.linalg.solve_triangular(lower, identity, lower=True) ** 2)
+    p = len(lower)
     total = 0.0
     for start in range(p):  # column `start` of L⁻¹, forward substitution on a unit vector
         out = {start: factor.inverse_diagonal[start]}
         for i in range(start + 1, p):
-            value = sum(factor.rows[i][k] * out[k] for k in range(start, i))
+            value = sum(lower[k][i - k] * out[k] for k in range(start, i))
             out[i] = -value * factor.inverse_diagonal[i]
         total = total + sum(v * v for v in out.values())
     return total

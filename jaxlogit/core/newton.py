@@ -27,6 +27,7 @@ from jaxlogit.core.status import Status
 ERROR_LIMIT = 1e-11  # standard errors left after the last step: below every promise made
 PROOF_LIMIT = 0.1  # largest Rδ taken as proof of a maximum; in exact arithmetic 1 would do
 FLAT = 1e-13  # squared decrement under which l cannot rise by a visible amount
+NEAR = 1e-5  # squared decrement after which a step leaves about R/2 millionths of an error
 LONGEST_MOVE = 40.0  # of any linear predictor in one safeguarded step
 MAX_HALVINGS = 40
 RUNNING = -1
@@ -83,8 +84,8 @@ def curvature_reach(factor: linalg.Factor, scale: Scale):
     """R, and R times the rounding error of a decrement."""
     if scale.reach is None or scale.score_error is None:
         return 1.0, 0.0
-    if scale.design is not None and not isinstance(factor.rows, list):
-        halves = jax.scipy.linalg.solve_triangular(factor.rows, scale.design.T, lower=True)
+    if scale.design is not None and not factor.unrolled:
+        halves = jax.scipy.linalg.solve_triangular(factor.lower, scale.design.T, lower=True)
         lengths = jnp.linalg.norm(halves, axis=0)
         total = jnp.ones_like(lengths) if scale.total is None else scale.total
         longest = jnp.max(jnp.where(total > 0, lengths, 0.0))
@@ -95,15 +96,15 @@ def curvature_reach(factor: linalg.Factor, scale: Scale):
 
 
 def newton_step(
-    factor: linalg.Factor, score, constraint: Array | None = None, gap: Array | None = None
+    factor: linalg.Factor, constraint: Array | None = None, gap: Array | None = None
 ):
-    """The Newton step and its squared decrement.
+    """The Newton step and its squared decrement, from a factor made with the score U.
 
     With a constraint C (q, p) and gap b − Cβ (q,), the step ends on Cβ = b:
     H⁻¹U − H⁻¹C'ν with (C H⁻¹C')ν = C H⁻¹U − gap; its squared length is the nuisance
     decrement where β is feasible (gap 0).
     """
-    half = linalg.half_solve(factor, score)
+    (half,) = factor.halves
     if constraint is None or gap is None:
         return linalg.back_solve(factor, half), linalg.dot(half, half)
     q = constraint.shape[0]
@@ -132,6 +133,7 @@ def newton(
     *,
     constraint=None,
     null=None,
+    bend: Callable[[Array, Array], Array] | None = None,
     halving: bool,
 ) -> Search:
     """Maximise a log-likelihood from `search.coef`, which must satisfy the constraint.
@@ -162,16 +164,22 @@ def newton(
 
     def advance(state: Search) -> Search:
         at = evaluate(state.coef)
-        factor = linalg.cholesky(at.information, p)
+        factor = linalg.cholesky(at.information, p, at.score)
         gap = None if constraint is None else null - constraint @ state.coef
-        step, squared = newton_step(factor, at.score, constraint, gap)
+        step, squared = newton_step(factor, constraint, gap)
         reach, noise = curvature_reach(factor, scale)
         proof = reach * jnp.sqrt(squared) + noise
         usable = jnp.isfinite(squared) & (factor.smallest_pivot > 0)
-        converged = usable & (proof < PROOF_LIMIT) & (reach * squared < ERROR_LIMIT)
+        error = reach * squared
+        if bend is not None:
+            error = error * reach * jnp.sqrt(squared)
+        converged = usable & (proof < PROOF_LIMIT) & (error < ERROR_LIMIT)
         if scale.reach is None:  # nothing proved: at least the search must have come to rest
             still = 1e-6 * (1.0 + jnp.max(jnp.abs(state.coef)))
             converged = converged & (jnp.max(jnp.abs(step)) < still)
+        if bend is not None:
+            correction = linalg.solve(factor, 0.5 * bend(state.coef, step))
+            step = step + correction
         status = jnp.where(converged, jnp.int32(Status.CONVERGED), jnp.int32(RUNNING))
         if (
             halving and scale.reach is not None
@@ -197,6 +205,34 @@ def newton(
         return _select(fell | ~usable, _go_back(state), moved)
 
     return jax.lax.while_loop(unfinished, advance, search)
+
+
+def approach(evaluate: Callable[[Array], Evaluation], start, max_steps):
+    """Plain Newton steps from a start (p,), until the next would be a rounding error long.
+
+    For likelihoods in single precision: it proves nothing, it only gets near. A search that
+    leaves the numbers' range gives its start back.
+
+    Returns
+    -------
+    coef : (p,) array
+    n_steps : () int32
+    """
+    p = start.shape[0]
+
+    def unfinished(state):
+        _, squared, n_steps = state
+        return (squared > NEAR) & (n_steps < max_steps)
+
+    def advance(state):
+        coef, _, n_steps = state
+        at = evaluate(coef)
+        step, squared = newton_step(linalg.cholesky(at.information, p, at.score))
+        return coef + step, squared, n_steps + 1
+
+    begin = (start, jnp.asarray(jnp.inf, start.dtype), jnp.int32(0))
+    coef, _, n_steps = jax.lax.while_loop(unfinished, advance, begin)
+    return jnp.where(jnp.all(jnp.isfinite(coef)), coef, start), n_steps
 
 
 def is_flat(state: Search):

@@ -59,5 +59,5 @@ def lr_and_score(evaluate, peak, restricted):
     at = evaluate(restricted)
     if at.information.ndim == 2:
         return 2.0 * (peak - at.loglik), linalg.pseudo_length(at.information, at.score)
-    half = linalg.half_solve(linalg.cholesky(at.information, len(restricted)), at.score)
+    (half,) = linalg.cholesky(at.information, len(restricted), at.score).halves
     return 2.0 * (peak - at.loglik), linalg.dot(half, half)
