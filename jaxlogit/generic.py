@@ -15,13 +15,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxlogit import batch
+from jaxlogit.checks import numeric
 from jaxlogit.core import bounds, linalg, tails
 from jaxlogit.core.bounds import Target
 from jaxlogit.core.likelihood import Evaluation
 from jaxlogit.core.newton import RUNNING, Scale, newton, start_search
 from jaxlogit.core.status import Status
 from jaxlogit.core.tasks import SIDES
-from jaxlogit.data import check_contrasts, check_level, check_names, numeric
+from jaxlogit.data import check_contrasts, check_level, check_names
 from jaxlogit.results import Interval, Record
 
 MAX_STEPS = 200

@@ -6,9 +6,10 @@ import numpy as np
 from scipy.special import expit, xlog1py, xlogy
 
 from jaxlogit import hypotheses, intervals
+from jaxlogit.checks import check_finite, numeric
 from jaxlogit.core import tails
 from jaxlogit.core.status import Status
-from jaxlogit.data import Models, check_finite, numeric
+from jaxlogit.data import Models
 from jaxlogit.solution import Solution
 
 GRID_POINTS = 41

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jaxlogit import data
+from jaxlogit import checks, data
 
 N, P, B = 6, 2, 3
 X = np.column_stack([np.ones(N), np.arange(N)])
@@ -140,7 +140,7 @@ def test_refusals(case):
 
 def test_a_place_beyond_the_first_chunk(monkeypatch):
     """Large arrays are checked piece by piece: places count from the start all the same."""
-    monkeypatch.setattr(data, "CHUNK", 2 * N)
+    monkeypatch.setattr(checks, "CHUNK", 2 * Y.nbytes)
     with pytest.raises(ValueError, match="found nan at model 2, row 1"):
         data.collect(X, changed(stacked(Y), (2, 1), np.nan))
 
@@ -251,3 +251,16 @@ def test_other_small_arguments():
         data.check_grid([0.0, np.inf])
     with pytest.raises(ValueError, match="grid must hold at least one value"):
         data.check_grid([])
+
+
+def test_a_number_of_the_wrong_kind_in_a_shared_y_is_found_in_y():
+    """Trials by model do not hide where a shared y is nan or negative."""
+    trials = stacked(np.ones(N))
+    for value, rule in ((np.nan, "be finite"), (-1.0, r"lie in \[0, trials\]")):
+        with pytest.raises(ValueError, match=rf"y must {rule}: found {value} at row 4$"):
+            data.collect(X, changed(Y, 4, value), trials=trials)
+
+
+def test_nothing_to_check_is_fine():
+    checks.check_finite("X_new", np.ones((0, P)))
+    checks.check_finite("X_new", np.ones((B, 0, P)))
