@@ -484,6 +484,21 @@ def test_weights_that_leave_too_few_rows():
     np.testing.assert_array_equal(fit.status, [Status.CONVERGED, Status.RANK_DEFICIENT])
 
 
+@pytest.mark.parametrize("trials", [None, np.array([2.0, 2, 2, 2, 2, 2, 2, -3])])
+def test_rows_of_weight_zero_may_be_out_of_range(trials):
+    """Padding of the wrong size or sign changes nothing, just as padding that is nan."""
+    x = np.column_stack([np.ones(8), np.arange(8.0)])
+    y = np.array([0.0, 1, 0, 0, 1, 0, 1, -9])
+    weights = np.array([1.0, 1, 1, 2, 1, 1, 1, 0])
+    padded = jaxlogit.fit(x, y, trials=trials, weights=weights)
+    counts = None if trials is None else trials[:7]
+    alone = jaxlogit.fit(x[:7], y[:7], trials=counts, weights=weights[:7])
+    assert padded.status == Status.CONVERGED
+    for name in ("coef", "loglik", "deviance"):
+        np.testing.assert_allclose(getattr(padded, name), getattr(alone, name), rtol=1e-10)
+    np.testing.assert_allclose(padded.confint().upper, alone.confint().upper, rtol=1e-9)
+
+
 def test_the_edge_is_the_edge():
     with pytest.raises(ValueError, match="y must lie in"):
         jaxlogit.fit(X, Y + 1)
