@@ -135,12 +135,8 @@ def profile_interval(
     job = _Job.of(loglik, start, data, in_axes, names)
     rows, labels = check_contrasts(contrasts, job.names)
     found = job.fit()
-    value, status, residual = job.ends(found, rows, tails.chi2_quantile(level, 1))
-    parts = (value[..., 0], value[..., 1], status[..., 0], status[..., 1])
-    lower, upper, lower_status, upper_status = map(job.out, parts)
-    return Interval(
-        lower, upper, lower_status, upper_status, level, "lr", labels, job.out(residual)
-    )
+    ends = job.ends(found, rows, tails.chi2_quantile(level, 1))
+    return Interval.of(ends, job.out, level, "lr", labels)
 
 
 @dataclass(frozen=True)

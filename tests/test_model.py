@@ -1,5 +1,6 @@
 """The front door: shapes, slices, statuses, tests beside intervals, profiles and predictions."""
 
+import dataclasses
 import re
 
 import jax.numpy as jnp
@@ -84,6 +85,36 @@ def test_anything_that_is_an_array():
         (np.asfortranarray(X), np.repeat(Y[0], 2)[::2]),
     ):
         np.testing.assert_allclose(jaxlogit.fit(design, y).coef, expected, rtol=SAME_MATHEMATICS)
+
+
+def arrays_of(record) -> list[np.ndarray]:
+    values = (getattr(record, field.name) for field in dataclasses.fields(record))
+    return [value for value in values if isinstance(value, np.ndarray)]
+
+
+@pytest.mark.parametrize("single", [False, True])
+def test_what_is_handed_out_cannot_be_changed(single):
+    """A fit goes on using its arrays: nothing that a caller does may change later answers."""
+    part = jaxlogit.fit(X, Y[0] if single else Y[:2], names=NAMES)
+    own = [part.coef, part.std_error, part.covariance, part.predict(X)]
+    if not single:
+        own += [part.loglik, part.deviance, part.status, part.n_steps]
+    records = [part.confint(method=method, contrasts=["dose"]) for method in METHODS]
+    records += [part.test(method) for method in METHODS]
+    records += [part.profile("dose", [0.0, 1.0]), part.separation()]
+    for array in [*own, *(array for record in records for array in arrays_of(record))]:
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 0
+
+
+def test_residuals_of_ends(fit):
+    """A number wherever an end is finite, 0 without a search, nan for every other end."""
+    for method in METHODS:
+        ends = fit.confint(method=method)
+        value = np.stack([ends.lower, ends.upper], axis=-1)
+        np.testing.assert_array_equal(np.isnan(ends.residual), ~np.isfinite(value))
+        largest = np.nanmax(ends.residual)
+        assert largest == 0 if method == "wald" else largest < 1e-8
 
 
 # -- parts ------------------------------------------------------------------------------------
