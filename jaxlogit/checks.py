@@ -29,7 +29,7 @@ def numeric(
         raise TypeError(f"{name} must be numeric: found dates ({array.dtype})")
     if array.dtype.kind in "OUSV":
         array = np.asarray(value, dtype=object)  # numbers beside text are numbers again
-        bad = [v for v in array.ravel() if not _is_number(v)][:1]
+        bad = [v for v in array.ravel() if not (v is None or is_number(v))][:1]  # None: nan
         if bad:
             raise TypeError(f"{name} must be numeric: found {bad[0]!r}")
         array = array.astype(np.float64)
@@ -56,12 +56,10 @@ def rectangular(name: str, value: Any) -> np.ndarray:
         raise ValueError(f"{name} must be rectangular: found {found}") from error
 
 
-def _is_number(value: Any) -> bool:
-    """Whether it is one, or None, which becomes nan; text is not, whatever it spells."""
-    if isinstance(value, str | bytes):
-        return False
+def is_number(value: Any) -> bool:
+    """Whether it is a single number; text is not, whatever it spells."""
     try:
-        return value is None or float(value) is not None
+        return not isinstance(value, str | bytes) and float(value) is not None
     except (TypeError, ValueError):
         return False
 

@@ -1,12 +1,12 @@
 """The edge: coercion and every check of user input. Below this room nothing raises."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from jaxlogit.checks import LARGEST, check_finite, nearest, numeric, refuse, within
+from jaxlogit.checks import LARGEST, check_finite, is_number, nearest, numeric, refuse, within
 from jaxlogit.core.working import Arrays
 
 
@@ -48,6 +48,14 @@ class Models:
         if self.single:
             lanes["y"] = shared.pop("y")[None]
         return Arrays(**lanes), Arrays(**shared)
+
+    def number(self, index: int) -> int:
+        """The number of one model, counted from the end where it is negative."""
+        try:
+            return range(self.n_models)[index]
+        except IndexError:
+            rule = f"index must name one of {self.n_models} models"
+            raise IndexError(f"{rule}: found {index}") from None
 
     def take(self, index: Any, single: bool) -> "Models":
         """The models of an index array or slice."""
@@ -168,6 +176,8 @@ def check_names(names: Sequence[str] | None, p: int) -> tuple[str, ...]:
     """Names of the p coefficients; x0, x1, … by default."""
     if names is None:
         return tuple(f"x{j}" for j in range(p))
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise TypeError(f"names must be a sequence of {p} names: found {names!r}")
     checked = tuple(str(name) for name in names)
     if len(checked) != p:
         raise ValueError(f"names must name each of the {p} columns of X: found {len(checked)}")
@@ -179,10 +189,9 @@ def check_names(names: Sequence[str] | None, p: int) -> tuple[str, ...]:
 
 def check_level(level: Any) -> float:
     """A confidence level inside (0, 1)."""
-    try:
-        number = float(level)
-    except (TypeError, ValueError):
-        raise TypeError(f"level must be a number in (0, 1): found {level!r}") from None
+    if not is_number(level):
+        raise TypeError(f"level must be a number in (0, 1): found {level!r}")
+    number = float(level)
     if not 0 < number < 1:
         raise ValueError(f"level must lie in (0, 1): found {number}")
     return number
@@ -196,26 +205,28 @@ def check_choice(name: str, value: Any, allowed: Sequence[str]) -> str:
     raise ValueError(f"{name} must be one of {words}: found {value!r}{nearest(value, allowed)}")
 
 
-def check_contrasts(contrasts: Any, names: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+def check_contrasts(
+    contrasts: Any, names: Sequence[str], argument: str = "contrasts"
+) -> tuple[np.ndarray, tuple[str, ...]]:
     """Contrasts (q, p) and their names, from None, names or an array."""
     p = len(names)
     if contrasts is None:
         return np.eye(p), tuple(names)
     if isinstance(contrasts, str):
         contrasts = [contrasts]
-    if getattr(contrasts, "dtype", None) is not None and contrasts.dtype.kind in "OU":
-        contrasts = [str(name) for name in contrasts]
+    if hasattr(contrasts, "dtype") and all(isinstance(c, str) for c in np.ravel(contrasts)):
+        contrasts = list(contrasts)
     if isinstance(contrasts, Sequence) and contrasts and isinstance(contrasts[0], str):
-        rows = [list(names).index(check_choice("contrasts", name, names)) for name in contrasts]
+        rows = [list(names).index(check_choice(argument, name, names)) for name in contrasts]
         return np.eye(p)[rows], tuple(contrasts)
-    array = np.atleast_2d(numeric("contrasts", contrasts, (1, 2), keep=False))
+    array = np.atleast_2d(numeric(argument, contrasts, (1, 2)))
     if array.shape[1] != p or len(array) == 0:
-        raise ValueError(f"contrasts must have {p} columns, one for each coefficient: "
+        raise ValueError(f"{argument} must have {p} columns, one for each coefficient: "
                          f"found shape {np.shape(contrasts)}")  # fmt: skip
-    check_finite("contrasts", array)
+    check_finite(argument, array)
     if not np.all(np.any(array != 0, axis=1)):
         empty = int(np.argmin(np.any(array != 0, axis=1)))
-        raise ValueError(f"contrasts must not be all zero: found such a row at {empty}")
+        raise ValueError(f"{argument} must not be all zero: found such a row at {empty}")
     units = dict(enumerate(names))
     labels = tuple(
         units[int(np.argmax(row != 0))]
@@ -232,18 +243,20 @@ def check_null(null: Any, q: int) -> np.ndarray:
     if values.ndim == 1 and len(values) != q:
         raise ValueError(f"null must be one number or {q}, one for each contrast: "
                          f"found {len(values)}")  # fmt: skip
-    if not np.all(np.isfinite(values)):
-        raise ValueError(f"null must be finite: found {null!r}")
-    return np.broadcast_to(values, (q,)).copy()
+    values = np.broadcast_to(values, (q,)).copy()
+    check_finite("null", values)
+    return values
 
 
 def check_term(term: Any, names: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
     """One contrast (1, p) with its name, from a name, a number or a vector."""
+    if isinstance(term, bool | np.bool_):
+        raise TypeError(f"term must be a name, a number or a contrast: found {term}")
     if isinstance(term, int | np.integer):
         if not -len(names) <= term < len(names):
             raise ValueError(f"term must be one of {len(names)} coefficients: found {term}")
         term = np.eye(len(names))[term]
-    rows, labels = check_contrasts(term, names)
+    rows, labels = check_contrasts(term, names, "term")
     if len(rows) != 1:
         raise ValueError(f"term must be one coefficient or contrast: found {len(rows)}")
     return rows, labels

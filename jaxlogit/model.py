@@ -107,7 +107,7 @@ class Fit:
         """Model i, or a slice of models."""
         if isinstance(index, slice):
             return Fit(self._models.take(index, single=False), self._solution.take(index))
-        number = range(self.n_models)[index]  # IndexError beyond the last model
+        number = self._models.number(index)
         if self._models.single:
             return self
         one = slice(number, number + 1)

@@ -31,6 +31,7 @@ def probabilities(models: Models, solution: Solution, new: Any, offset: Any) -> 
     rows = np.atleast_2d(rows)
     shift = np.asarray(0.0) if offset is None else numeric("offset", offset, (0, 1, 2))
     check_finite("X_new", rows)
+    check_finite("offset", np.atleast_1d(shift))
     if shift.ndim == 2 and len(shift) != models.n_models:
         raise ValueError(f"offset must have one row for each of {models.n_models} models: "
                          f"found shape {shift.shape}")  # fmt: skip

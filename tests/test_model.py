@@ -140,8 +140,9 @@ def test_slices_and_iteration(fit):
     np.testing.assert_allclose(part.std_error, fit.std_error[5:20:5], rtol=1e-12)
     assert [np.shape(model.coef) for model in part] == [(P,)] * 3
     assert fit[3:4].coef.shape == (1, P)
-    with pytest.raises(IndexError):
-        fit[B]
+    for index in (B, -B - 1):
+        with pytest.raises(IndexError, match=f"one of {B} models: found {index}"):
+            fit[index]
 
 
 def test_parts_of_one_model(one):
@@ -349,6 +350,15 @@ def test_predictions_of_a_model_without_a_maximum():
 )
 def test_refused_predictions(fit, new, message):
     with pytest.raises((ValueError, TypeError), match=message):
+        fit.predict(new)
+
+
+def test_refused_places_of_predictions(fit):
+    new = np.ones((B, 2, P))
+    with pytest.raises(ValueError, match=r"offset must be finite: found nan at row 1$"):
+        fit.predict(new, offset=[0.0, np.nan])
+    new[3, 1, 2] = np.inf
+    with pytest.raises(ValueError, match="X_new must be finite: found inf at model 3, row 1, col"):
         fit.predict(new)
 
 
