@@ -5,13 +5,14 @@ has checked and applies NumPy functions to arrays; no text is ever evaluated.
 """
 
 import ast
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 from formulaic.materializers.types import FactorValues
 from formulaic.transforms import basis_spline, poly
+
+from jaxlogit.checks import nearest
 
 Column = np.ndarray | pd.Categorical
 """Numbers as a float64 array (n,), text as categories (n,)."""
@@ -58,19 +59,11 @@ BASES: dict[str, tuple[Callable, tuple[str, ...]]] = {
 """Functions that give several columns, and the names of their arguments after the first."""
 
 
-def nearest(name: object, known: Iterable[object]) -> str:
-    """Return the end of an error message: the nearest known name, or the first known names.
-
-    Examples
-    --------
-    >>> nearest("aeg", ["age", "lwt"])
-    "; did you mean 'age'?"
-    """
+def hint(name: object, known: Iterable[object]) -> str:
+    """Return the end of an error message: the nearest known name, or else the first of them."""
     names = [str(k) for k in known]
-    close = difflib.get_close_matches(str(name), names, n=1)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; there are {', '.join(names[:20])}{', …' if len(names) > 20 else ''}"
+    some = f"; there are {', '.join(names[:20])}{', …' if len(names) > 20 else ''}"
+    return nearest(name, names) or some
 
 
 def read(series: pd.Series) -> Column:
@@ -177,7 +170,7 @@ def _compare(node: ast.Compare, values: Mapping[str, Column]) -> np.ndarray:
 def _index(level: str, of: pd.Categorical) -> int:
     levels = [str(label) for label in of.categories]
     if level not in levels:
-        raise ValueError(f"no level {level!r}{nearest(level, levels)}")
+        raise ValueError(f"no level {level!r}{hint(level, levels)}")
     return levels.index(level)
 
 

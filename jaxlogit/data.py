@@ -1,15 +1,13 @@
 """The edge: coercion and every check of user input. Below this room nothing raises."""
 
-import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from jaxlogit.checks import LARGEST, check_finite, is_number, nearest, numeric, refuse, within
 from jaxlogit.core.working import Arrays
-
-CHUNK = 1 << 23  # numbers checked at a time, so that checking never doubles the memory
 
 
 @dataclass(frozen=True)
@@ -50,6 +48,14 @@ class Models:
         if self.single:
             lanes["y"] = shared.pop("y")[None]
         return Arrays(**lanes), Arrays(**shared)
+
+    def number(self, index: int) -> int:
+        """The number of one model, counted from the end where it is negative."""
+        try:
+            return range(self.n_models)[index]
+        except IndexError:
+            rule = f"index must name one of {self.n_models} models"
+            raise IndexError(f"{rule}: found {index}") from None
 
     def take(self, index: Any, single: bool) -> "Models":
         """The models of an index array or slice."""
@@ -103,54 +109,20 @@ def collect(
             raise ValueError(f"{name} must have one value for each of the {n} rows of X: "
                              f"found shape {array.shape}")  # fmt: skip
     n_models, single = _model_count(design, rows)
-    arrays = {"X": design, **rows}
-    if "weights" in arrays:
-        arrays = _clear_unused_rows(arrays, n_models)
-    for name, array in arrays.items():
-        check_finite(name, array)
-    _check_ranges(arrays)
+    trials, weights, offset = (optional[name] for name in ("trials", "weights", "offset"))
+    if weights is not None:
+        weights = _checked("weights", weights, 0, LARGEST, "not be negative", None)
+    design = _checked("X", design, -LARGEST, LARGEST, "be finite", weights)
+    if offset is not None:
+        offset = _checked("offset", offset, -LARGEST, LARGEST, "be finite", weights)
+    if trials is None:
+        response = _checked("y", response, 0, 1, "lie in [0, 1] without trials", weights)
+    else:
+        trials = _checked("trials", trials, 0, LARGEST, "not be negative", weights)
+        response = _checked_counts(response, trials, weights)
     return Models(
-        design=arrays["X"],
-        y=arrays["y"],
-        trials=arrays.get("trials"),
-        weights=arrays.get("weights"),
-        offset=arrays.get("offset"),
-        names=check_names(names, p),
-        n_models=n_models,
-        single=single,
+        design, response, trials, weights, offset, check_names(names, p), n_models, single
     )
-
-
-def numeric(
-    name: str, value: Any, dimensions: tuple[int, ...], *, keep: bool = False
-) -> np.ndarray:
-    """A numeric array; float64 unless `keep` and the type is already a small number type."""
-    array = np.asarray(value)
-    if array.dtype.kind in "mM":
-        raise TypeError(f"{name} must be numeric: found dates ({array.dtype})")
-    if array.dtype == object or array.dtype.kind in "USOV":
-        try:
-            array = array.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            bad = next((v for v in array.ravel() if not _is_number(v)), "mixed objects")
-            shown = bad.item() if isinstance(bad, np.generic) else bad
-            raise TypeError(f"{name} must be numeric: found {shown!r}") from error
-    if array.dtype.kind == "c":
-        raise TypeError(f"{name} must be real: found complex numbers")
-    if array.ndim not in dimensions:
-        allowed = " or ".join(str(d) for d in dimensions)
-        raise ValueError(f"{name} must have {allowed} dimensions: found shape {array.shape}")
-    if not keep or array.dtype.kind not in "bui" or array.dtype.itemsize > 4:
-        array = array.astype(np.float64, copy=False)
-    return array
-
-
-def _is_number(value: Any) -> bool:
-    try:
-        float(value)
-    except (TypeError, ValueError):
-        return False
-    return True
 
 
 def _model_count(design: np.ndarray, rows: dict[str, np.ndarray]) -> tuple[int, bool]:
@@ -169,86 +141,43 @@ def _model_count(design: np.ndarray, rows: dict[str, np.ndarray]) -> tuple[int, 
     return counts[first], False
 
 
-def _clear_unused_rows(arrays: dict[str, np.ndarray], n_models: int) -> dict[str, np.ndarray]:
-    """Zero whatever is not finite in rows of weight 0: such a row is not part of its model."""
-    weights = arrays["weights"]
-    unused = weights == 0
-    cleared = dict(arrays)
-    for name, array in arrays.items():
-        if name == "weights" or array.dtype.kind != "f" or np.all(np.isfinite(array)):
-            continue
-        if array.ndim == (3 if name == "X" else 2) and unused.ndim == 1:
-            mask = np.broadcast_to(unused, array.shape[:2])
-        elif array.ndim == (2 if name == "X" else 1) and unused.ndim == 2:
-            mask = np.all(unused, axis=0)
-        else:
-            mask = unused
-        cleared[name] = np.where(mask[..., None] if name == "X" else mask, 0.0, array)
-    return cleared
+def _checked(
+    name: str, array: np.ndarray, low: float, high: float, rule: str, weights: np.ndarray | None
+) -> np.ndarray:
+    """The array, with 0 for what is not finite in rows of weight 0, which may hold anything."""
+    if within(array, low, high):
+        return array
+    unused = _unused(weights, array.shape[:-1] if name == "X" else array.shape)
+    unused = unused[..., None] if name == "X" else unused
+    refuse(name, rule, array, ~((array >= low) & (array <= high)) & ~unused)
+    return array if np.all(np.isfinite(array)) else np.where(unused, 0.0, array)
 
 
-def _chunks(array: np.ndarray):
-    step = max(1, CHUNK // max(1, array[0].size))
-    for start in range(0, len(array), step):
-        yield start, array[start : start + step]
+def _checked_counts(y: np.ndarray, trials: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """Successes that have to lie in [0, trials]."""
+    if within(y, 0, trials):
+        return y
+    y = _checked("y", y, 0, LARGEST, "lie in [0, trials]", weights)
+    bad = y > trials
+    bad &= ~_unused(weights, bad.shape)
+    if y.ndim < bad.ndim:  # a shared y: say where in the trials
+        refuse("trials", "be at least y", trials, bad)
+    refuse("y", "lie in [0, trials]", y, bad)
+    return y
 
 
-def _place(name: str, array: np.ndarray, position: tuple[int, ...]) -> str:
-    if name == "X":
-        words = ("model", "row", "column")[3 - array.ndim :]
-    else:
-        words = ("model", "row")[2 - array.ndim :]
-    return ", ".join(f"{word} {int(at)}" for word, at in zip(words, position, strict=True))
-
-
-def _refuse(name: str, rule: str, array: np.ndarray, start: int, bad: np.ndarray) -> None:
-    if not np.any(bad):
-        return
-    first = np.argwhere(bad)[0]
-    position = (int(first[0]) + start, *(int(i) for i in first[1:]))
-    raise ValueError(f"{name} must {rule}: found {array[position]} at "
-                     f"{_place(name, array, position)}")  # fmt: skip
-
-
-def check_finite(name: str, array: np.ndarray) -> None:
-    """Refuse nan and infinity, naming the first place."""
-    if array.dtype.kind != "f":
-        return
-    for start, piece in _chunks(array):
-        if not np.isfinite(np.sum(piece)) and not np.all(np.isfinite(piece)):
-            _refuse(name, "be finite", array, start, ~np.isfinite(piece))
-
-
-def _check_ranges(arrays: dict[str, np.ndarray]) -> None:
-    """Signs and bounds; what stands in a row of weight 0 is not looked at."""
-    y, trials, weights = arrays["y"], arrays.get("trials"), arrays.get("weights")
-    if weights is not None and np.min(weights) < 0:
-        _refuse("weights", "not be negative", weights, 0, weights < 0)
-    if trials is not None and np.min(trials) < 0:
-        _refuse("trials", "not be negative", trials, 0, _used(trials < 0, weights))
-    if trials is None:
-        if y.dtype.kind == "b" or (np.min(y) >= 0 and np.max(y) <= 1):
-            return
-        _refuse("y", "lie in [0, 1] without trials", y, 0, _used((y < 0) | (y > 1), weights))
-        return
-    bad = _used((y < 0) | (y > trials), weights)
-    if y.ndim == 1 and bad.ndim == 2 and trials.ndim == 2:  # shared y: say where in the trials
-        _refuse("trials", "be at least y", trials, 0, bad)
-    _refuse("y", "lie in [0, trials]", y, 0, bad if bad.ndim == y.ndim else np.any(bad, axis=0))
-
-
-def _used(bad: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
-    """`bad` without the rows that no model, or not this model, counts."""
-    if weights is None or not np.any(bad):
-        return bad
-    used = weights > 0
-    return bad & (np.any(used, axis=0) if bad.ndim < used.ndim else used)
+def _unused(weights: np.ndarray | None, rows: tuple[int, ...]) -> np.ndarray:
+    """Rows (n,) that no model counts, or rows (B, n) that their model does not count."""
+    unused = np.asarray(False) if weights is None else weights == 0
+    return np.all(unused, axis=0) if unused.ndim > len(rows) else np.broadcast_to(unused, rows)
 
 
 def check_names(names: Sequence[str] | None, p: int) -> tuple[str, ...]:
     """Names of the p coefficients; x0, x1, … by default."""
     if names is None:
         return tuple(f"x{j}" for j in range(p))
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise TypeError(f"names must be a sequence of {p} names: found {names!r}")
     checked = tuple(str(name) for name in names)
     if len(checked) != p:
         raise ValueError(f"names must name each of the {p} columns of X: found {len(checked)}")
@@ -260,10 +189,9 @@ def check_names(names: Sequence[str] | None, p: int) -> tuple[str, ...]:
 
 def check_level(level: Any) -> float:
     """A confidence level inside (0, 1)."""
-    try:
-        number = float(level)
-    except (TypeError, ValueError):
-        raise TypeError(f"level must be a number in (0, 1): found {level!r}") from None
+    if not is_number(level):
+        raise TypeError(f"level must be a number in (0, 1): found {level!r}")
+    number = float(level)
     if not 0 < number < 1:
         raise ValueError(f"level must lie in (0, 1): found {number}")
     return number
@@ -273,32 +201,32 @@ def check_choice(name: str, value: Any, allowed: Sequence[str]) -> str:
     """One of the allowed words; the nearest one is suggested."""
     if value in allowed:
         return value
-    near = difflib.get_close_matches(str(value), allowed, 1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
     words = ", ".join(repr(word) for word in allowed)
-    raise ValueError(f"{name} must be one of {words}: found {value!r}{hint}")
+    raise ValueError(f"{name} must be one of {words}: found {value!r}{nearest(value, allowed)}")
 
 
-def check_contrasts(contrasts: Any, names: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+def check_contrasts(
+    contrasts: Any, names: Sequence[str], argument: str = "contrasts"
+) -> tuple[np.ndarray, tuple[str, ...]]:
     """Contrasts (q, p) and their names, from None, names or an array."""
     p = len(names)
     if contrasts is None:
         return np.eye(p), tuple(names)
     if isinstance(contrasts, str):
         contrasts = [contrasts]
-    if getattr(contrasts, "dtype", None) is not None and contrasts.dtype.kind in "OU":
-        contrasts = [str(name) for name in contrasts]
+    if hasattr(contrasts, "dtype") and all(isinstance(c, str) for c in np.ravel(contrasts)):
+        contrasts = list(contrasts)
     if isinstance(contrasts, Sequence) and contrasts and isinstance(contrasts[0], str):
-        rows = [list(names).index(check_choice("contrasts", name, names)) for name in contrasts]
+        rows = [list(names).index(check_choice(argument, name, names)) for name in contrasts]
         return np.eye(p)[rows], tuple(contrasts)
-    array = np.atleast_2d(numeric("contrasts", contrasts, (1, 2), keep=False))
+    array = np.atleast_2d(numeric(argument, contrasts, (1, 2)))
     if array.shape[1] != p or len(array) == 0:
-        raise ValueError(f"contrasts must have {p} columns, one for each coefficient: "
+        raise ValueError(f"{argument} must have {p} columns, one for each coefficient: "
                          f"found shape {np.shape(contrasts)}")  # fmt: skip
-    check_finite("contrasts", array)
+    check_finite(argument, array)
     if not np.all(np.any(array != 0, axis=1)):
         empty = int(np.argmin(np.any(array != 0, axis=1)))
-        raise ValueError(f"contrasts must not be all zero: found such a row at {empty}")
+        raise ValueError(f"{argument} must not be all zero: found such a row at {empty}")
     units = dict(enumerate(names))
     labels = tuple(
         units[int(np.argmax(row != 0))]
@@ -315,18 +243,20 @@ def check_null(null: Any, q: int) -> np.ndarray:
     if values.ndim == 1 and len(values) != q:
         raise ValueError(f"null must be one number or {q}, one for each contrast: "
                          f"found {len(values)}")  # fmt: skip
-    if not np.all(np.isfinite(values)):
-        raise ValueError(f"null must be finite: found {null!r}")
-    return np.broadcast_to(values, (q,)).copy()
+    values = np.broadcast_to(values, (q,)).copy()
+    check_finite("null", values)
+    return values
 
 
 def check_term(term: Any, names: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
     """One contrast (1, p) with its name, from a name, a number or a vector."""
+    if isinstance(term, bool | np.bool_):
+        raise TypeError(f"term must be a name, a number or a contrast: found {term}")
     if isinstance(term, int | np.integer):
         if not -len(names) <= term < len(names):
             raise ValueError(f"term must be one of {len(names)} coefficients: found {term}")
         term = np.eye(len(names))[term]
-    rows, labels = check_contrasts(term, names)
+    rows, labels = check_contrasts(term, names, "term")
     if len(rows) != 1:
         raise ValueError(f"term must be one coefficient or contrast: found {len(rows)}")
     return rows, labels

@@ -15,7 +15,7 @@ from typing import NoReturn
 from formulaic.errors import FormulaicError
 from formulaic.parser.algos.tokenize import tokenize
 
-from jaxlogit.columns import ARITHMETIC, BASES, COMPARISON, FUNCTIONS, LOGIC, nearest
+from jaxlogit.columns import ARITHMETIC, BASES, COMPARISON, FUNCTIONS, LOGIC, hint
 
 ALLOWED = (
     "column names (in `backticks` unless they are plain words), numbers, + - * / **, comparisons, "
@@ -85,7 +85,7 @@ class _Reader:
         """Resolve a name to a column of the table, and note its use."""
         name = self.quoted.get(name, name)
         if name not in self.known:
-            raise ValueError(f"{self.about}: no column {name!r}{nearest(name, self.known)}")
+            raise ValueError(f"{self.about}: no column {name!r}{hint(name, self.known)}")
         self.columns[name] = None
         return name
 

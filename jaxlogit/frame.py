@@ -82,7 +82,7 @@ def read_table(source: str | Path) -> pd.DataFrame:
     if not path.exists():
         raise FileNotFoundError(
             f"data {str(source)!r} is neither a file nor a bundled data set"
-            f"{columns.nearest(path.name, datasets.names())}"
+            f"{columns.hint(path.name, datasets.names())}"
         )
     readers = {".csv": _read_csv, ".parquet": pd.read_parquet}
     if path.suffix.lower() not in readers or not path.is_file():
@@ -192,7 +192,7 @@ def _check_named(extras: dict[str, str | None], table: pd.DataFrame) -> None:
         if column is not None and column not in table.columns:
             raise ValueError(
                 f"{name} must name a column of the table, found {column!r}"
-                f"{columns.nearest(column, table.columns)}"
+                f"{columns.hint(column, table.columns)}"
             )
 
 

@@ -15,13 +15,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxlogit import batch
+from jaxlogit.checks import check_finite, numeric, rectangular
 from jaxlogit.core import bounds, linalg, tails
 from jaxlogit.core.bounds import Target
 from jaxlogit.core.likelihood import Evaluation
 from jaxlogit.core.newton import RUNNING, Scale, newton, start_search
 from jaxlogit.core.status import Status
 from jaxlogit.core.tasks import SIDES
-from jaxlogit.data import check_contrasts, check_level, check_names, numeric
+from jaxlogit.data import check_contrasts, check_level, check_names
 from jaxlogit.results import Interval, Record
 
 MAX_STEPS = 200
@@ -74,7 +75,8 @@ def maximize(
     start : (p,) or (B, p) array
         Where to begin; (p,) fits one model.
     data : pytree of arrays
-        One data set, or with start (B, p) arrays with a leading axis B.
+        One data set, or with start (B, p) arrays with a leading axis B. A list of numbers,
+        however nested, is an array; any other list holds several.
     in_axes : 0, None, or a pytree like `data` of these
         As in `jax.vmap`: None marks what all models share. Only used with start (B, p).
     names : sequence of p str, optional
@@ -87,7 +89,9 @@ def maximize(
     Raises
     ------
     ValueError, TypeError
-        Starts or data that are not finite numbers, or have the wrong shape.
+        Starts that are not finite numbers, data that are not numbers, wrong shapes, `in_axes`
+        that do not fit the data. Data that are nan or infinite are not an error: the models
+        concerned get the status NONFINITE_INPUT.
 
     Examples
     --------
@@ -129,17 +133,18 @@ def profile_interval(
     -------
     Interval
         lower, upper, lower_status, upper_status: (B, q), or (q,) when start was (p,).
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `maximize`, and for a level outside (0, 1) or unknown contrasts.
     """
     level = check_level(level)
     job = _Job.of(loglik, start, data, in_axes, names)
     rows, labels = check_contrasts(contrasts, job.names)
     found = job.fit()
-    value, status, residual = job.ends(found, rows, tails.chi2_quantile(level, 1))
-    parts = (value[..., 0], value[..., 1], status[..., 0], status[..., 1])
-    lower, upper, lower_status, upper_status = map(job.out, parts)
-    return Interval(
-        lower, upper, lower_status, upper_status, level, "lr", labels, job.out(residual)
-    )
+    ends = job.ends(found, rows, tails.chi2_quantile(level, 1))
+    return Interval.of(ends, job.out, level, "lr", labels)
 
 
 @dataclass(frozen=True)
@@ -236,22 +241,14 @@ class _Job:
     @classmethod
     def of(cls, loglik, start, data, in_axes, names) -> "_Job":
         begin = numeric("start", start, (1, 2))
-        if not np.all(np.isfinite(begin)) or begin.size == 0:
-            raise ValueError(f"start must be finite numbers: found shape {begin.shape}")
+        if begin.size == 0:
+            raise ValueError(f"start must hold numbers: found shape {begin.shape}")
+        check_finite("start", begin)
         single = begin.ndim == 1
         begin = np.atleast_2d(begin)
-        leaves, structure = jax.tree.flatten(data, is_leaf=lambda x: isinstance(x, list))
+        leaves, structure = jax.tree.flatten(data, is_leaf=_is_array)
         leaves = [_leaf(leaf) for leaf in leaves]
-        if single:
-            varies = (False,) * len(leaves)
-        elif in_axes is None or (in_axes == 0 and not isinstance(in_axes, bool)):
-            varies = (in_axes == 0,) * len(leaves)
-        else:
-            marks = jax.tree.leaves(in_axes, is_leaf=lambda x: x is None)
-            if len(marks) != len(leaves) or any(mark not in (0, None) for mark in marks):
-                raise ValueError("in_axes must be 0, None, or a pytree like data of these: "
-                                 f"found {in_axes!r}")  # fmt: skip
-            varies = tuple(mark == 0 for mark in marks)
+        varies = (False,) * len(leaves) if single else _varies(in_axes, structure)
         for leaf, own in zip(leaves, varies, strict=True):
             if own and (leaf.ndim == 0 or len(leaf) != len(begin)):
                 raise ValueError(f"data must have a leading axis of {len(begin)} models, or be "
@@ -319,8 +316,28 @@ class _Job:
         return value, status, residual
 
 
+def _varies(in_axes: Any, structure: Any) -> tuple[bool, ...]:
+    """Which leaves of the data have the models' axis."""
+    if in_axes is None or isinstance(in_axes, int):
+        marks = [in_axes] * structure.num_leaves
+    else:
+        try:
+            marks = structure.flatten_up_to(in_axes)
+        except (TypeError, ValueError):
+            marks = [in_axes]
+    if not all(mark is None or (type(mark) is int and mark == 0) for mark in marks):
+        raise ValueError("in_axes must be 0, None, or a pytree like data of these: "
+                         f"found {in_axes!r} for data {structure}")  # fmt: skip
+    return tuple(mark is not None for mark in marks)
+
+
+def _is_array(node: Any) -> bool:
+    """Lists of numbers, however nested, are arrays; other lists hold several."""
+    return isinstance(node, list) and all(np.isscalar(part) or _is_array(part) for part in node)
+
+
 def _leaf(leaf: Any) -> np.ndarray:
-    array = np.asarray(leaf)
+    array = rectangular("data", leaf)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"data must be numeric arrays: found {array.dtype}")
     return array.astype(np.float64) if array.dtype.kind == "f" or isinstance(leaf, list) else array

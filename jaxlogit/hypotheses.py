@@ -55,7 +55,7 @@ def restricted(
 
 def _restricted(solution: Solution, constraints: np.ndarray, nulls: np.ndarray):
     count, h, p = len(solution.status), len(constraints), constraints.shape[2]
-    found = _untested((count, h), p, np.int32(tasks.UNDECIDED))
+    found = _untested((count, h), p)
     index = solution.finite
     if len(index):
         every = None if len(index) == count else index
@@ -65,19 +65,27 @@ def _restricted(solution: Solution, constraints: np.ndarray, nulls: np.ndarray):
         for whole, part in zip(found, quick, strict=True):
             whole[index] = part
     _settle_separated(solution, constraints, nulls, found)
-    hopeful = solution.has_supremum
-    model, term = np.nonzero((found.status != Status.CONVERGED) & hopeful[:, None])
+    open_ = found.status != Status.CONVERGED
+    model, term = np.nonzero(open_ & solution.has_supremum[:, None])
     if len(model):
         rows = (constraints[term], nulls[term])
         again = solution.run_rows(_careful_test, model, rows, (np.int32(CAREFUL_STEPS),))
         for whole, part in zip(found, again, strict=True):
             whole[model, term] = part
+    return found, _decided(found, _unproved(solution)[:, None])
+
+
+def _decided(found: tasks.Tested, unproved: np.ndarray) -> np.ndarray:
+    """Statuses; what no search settled becomes nan, with the status `unproved`."""
     undecided = (found.status == tasks.UNDECIDED) | ~np.isfinite(found.lr + found.score)
-    own = np.where(hopeful, int(Status.MAX_STEPS), solution.status)[:, None]
-    status = np.where(undecided, own, found.status).astype(np.int32)
     for field in found[:4]:
         field[undecided] = np.nan
-    return found, status
+    return np.where(undecided, unproved, found.status).astype(np.int32)
+
+
+def _unproved(solution: Solution) -> np.ndarray:
+    """(B,) statuses of hypotheses that stay open: the model's own, if it has no supremum."""
+    return np.where(solution.has_supremum, int(Status.MAX_STEPS), solution.status)
 
 
 def _settle_separated(solution: Solution, constraints, nulls, found: tasks.Tested) -> None:
@@ -132,29 +140,24 @@ def profile(
     model = np.repeat(np.arange(count), points)
     nulls = values.reshape(-1, 1)
     constraints = np.broadcast_to(contrast, (len(nulls), 1, len(contrast)))
-    usable = solution.has_supremum[model]
-    rows = np.flatnonzero(usable & np.isfinite(nulls[:, 0]))
-    p = len(contrast)
-    out = _untested((len(model),), p, solution.status[model])
+    rows = np.flatnonzero(solution.has_supremum[model] & np.isfinite(nulls[:, 0]))
+    out = _untested((len(model),), len(contrast))
     if len(rows):
         found = solution.run_rows(
             _careful_test, model[rows], (constraints[rows], nulls[rows]), (np.int32(CAREFUL_STEPS),)
         )
-        undecided = found.status == tasks.UNDECIDED
-        for field in found[:4]:
-            field[undecided] = np.nan
-        found.status[undecided] = int(Status.MAX_STEPS)
         for whole, part in zip(out, found, strict=True):
             whole[rows] = part
+    status = _decided(out, _unproved(solution)[model]).reshape(count, points)
     shaped = tasks.Tested._make(field.reshape(count, points, *field.shape[1:]) for field in out)
-    return shaped, shaped.status
+    return shaped, status
 
 
-def _untested(shape: tuple[int, ...], p: int, status) -> tasks.Tested:
-    """Nothing but nan, and the given status."""
+def _untested(shape: tuple[int, ...], p: int) -> tasks.Tested:
+    """Nothing but nan, undecided."""
     lr, score, loglik = (np.full(shape, np.nan) for _ in range(3))
     coef = np.full((*shape, p), np.nan)
-    return tasks.Tested(lr, score, coef, loglik, np.broadcast_to(status, shape).astype(np.int32))
+    return tasks.Tested(lr, score, coef, loglik, np.full(shape, tasks.UNDECIDED, np.int32))
 
 
 def user_coefficients(solution: Solution, working: np.ndarray) -> np.ndarray:

@@ -80,7 +80,8 @@ class Fit:
     """Fitted logistic regressions: one, or B of them along a leading axis.
 
     Refers to the data it was fitted to and copies none of it; what is large is computed when
-    asked for. Results have no leading axis when one model was given as plain arrays.
+    asked for. Results have no leading axis when one model was given as plain arrays. All arrays
+    it hands out are read-only: copy one to change it.
     """
 
     _models: Models
@@ -106,7 +107,7 @@ class Fit:
         """Model i, or a slice of models."""
         if isinstance(index, slice):
             return Fit(self._models.take(index, single=False), self._solution.take(index))
-        number = range(self.n_models)[index]  # IndexError beyond the last model
+        number = self._models.number(index)
         if self._models.single:
             return self
         one = slice(number, number + 1)
@@ -119,7 +120,10 @@ class Fit:
         return f"<Fit: {count}, {n} rows, {p} coefficients; {tally(self._solution.status)}>"
 
     def _out(self, array: np.ndarray) -> np.ndarray:
-        return array[0] if self._models.single else array
+        """The array as handed out: read-only, since the fit goes on using it."""
+        shown = array.view()
+        shown.flags.writeable = False
+        return shown[0] if self._models.single else shown
 
     # -- estimates -------------------------------------------------------------------------
 
@@ -222,11 +226,8 @@ class Fit:
         else:
             cutoff = tails.chi2_quantile(level, 1)
             ends = intervals.inverted_ends(self._solution, rows, cutoff, method, solver)
-        value, status = ends.value, ends.status
-        parts = (value[..., 0], value[..., 1], status[..., 0], status[..., 1])
-        lower, upper, lower_status, upper_status = map(self._out, parts)
-        return Interval(lower, upper, lower_status, upper_status, level, method, labels,
-                        self._out(ends.residual))  # fmt: skip
+        found = (ends.value, ends.status, ends.residual)
+        return Interval.of(found, self._out, level, method, labels)
 
     def test(
         self,

@@ -6,9 +6,10 @@ import numpy as np
 from scipy.special import expit, xlog1py, xlogy
 
 from jaxlogit import hypotheses, intervals
+from jaxlogit.checks import check_finite, numeric
 from jaxlogit.core import tails
 from jaxlogit.core.status import Status
-from jaxlogit.data import Models, check_finite, numeric
+from jaxlogit.data import Models
 from jaxlogit.solution import Solution
 
 GRID_POINTS = 41
@@ -30,6 +31,7 @@ def probabilities(models: Models, solution: Solution, new: Any, offset: Any) -> 
     rows = np.atleast_2d(rows)
     shift = np.asarray(0.0) if offset is None else numeric("offset", offset, (0, 1, 2))
     check_finite("X_new", rows)
+    check_finite("offset", np.atleast_1d(shift))
     if shift.ndim == 2 and len(shift) != models.n_models:
         raise ValueError(f"offset must have one row for each of {models.n_models} models: "
                          f"found shape {shift.shape}")  # fmt: skip

@@ -1,4 +1,4 @@
-"""Text tables of a study for a terminal of 100 columns, or as Markdown."""
+"""Text tables for a terminal of 100 columns, or as Markdown; the tables of a study."""
 
 import math
 from collections.abc import Sequence

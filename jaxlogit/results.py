@@ -1,5 +1,9 @@
-"""What a fit hands out: intervals, tests, profiles and separation verdicts, as plain records."""
+"""What a fit hands out: intervals, tests, profiles and separation verdicts, as plain records.
 
+Arrays of a fit and of its records are read-only, since the fit goes on using them: copy to change.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -41,7 +45,9 @@ class Interval(Record):
     names : tuple of str
         The contrasts' names, in the order of the last axis.
     residual : (B, q, 2) array
-        Bound on each end's error, in standard errors (lower, upper); nan where none applies.
+        Bound on the error left by the search for each end (lower, upper), in standard errors;
+        rounding comes on top. 0 for a Wald end, which needs no search; nan where there is no
+        finite end.
     """
 
     lower: np.ndarray
@@ -52,6 +58,15 @@ class Interval(Record):
     method: str
     names: tuple[str, ...]
     residual: np.ndarray
+
+    @classmethod
+    def of(cls, ends: tuple, out: Callable, level: float, method: str, names) -> "Interval":
+        """From values, statuses and residuals (B, q, 2), lower end first, each handed to `out`."""
+        value, status, residual = ends
+        residual = np.where(np.isfinite(value), residual, np.nan)
+        lower, upper = out(value[..., 0]), out(value[..., 1])
+        lower_status, upper_status = out(status[..., 0]), out(status[..., 1])
+        return cls(lower, upper, lower_status, upper_status, level, method, names, out(residual))
 
 
 @dataclass(frozen=True, eq=False, repr=False)

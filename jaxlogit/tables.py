@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxlogit.core.status import Status
+from jaxlogit.report import table
 from jaxlogit.results import tally
 
 if TYPE_CHECKING:
@@ -38,9 +39,9 @@ def tidy(fit: "Fit", level: float, method: str) -> Any:
         import pandas as pd
     except ImportError as error:
         raise ImportError("to_frame needs pandas: install jaxlogit-inference[study]") from error
-    table = columns(fit, level, method)
-    table["status"] = np.array([Status(int(code)).name.lower() for code in table["status"]])
-    return pd.DataFrame(table)
+    flat = columns(fit, level, method)
+    flat["status"] = np.array([Status(int(code)).name.lower() for code in flat["status"]])
+    return pd.DataFrame(flat)
 
 
 def summary(fit: "Fit", level: float, method: str) -> str:
@@ -55,19 +56,19 @@ def summary(fit: "Fit", level: float, method: str) -> str:
     percent = f"{100 * level:g}"
     if fit.n_models == 1:
         head.append(f"{percent} % intervals and tests by {METHOD_NAMES[method]}")
-    return "\n".join([*head, "", *body]) + "\n"
+    return "\n".join([*head, "", body]) + "\n"
 
 
-def _one(table: dict[str, np.ndarray]) -> list[str]:
+def _one(flat: dict[str, np.ndarray]) -> str:
     header = ["term", "estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high"]
     rows = [
-        [str(table["term"][i]), *(_number(table[name][i]) for name in header[1:])]
-        for i in range(len(table["term"]))
+        [str(flat["term"][i]), *(_number(flat[name][i]) for name in header[1:])]
+        for i in range(len(flat["term"]))
     ]
-    return _aligned([header, *rows])
+    return table(header, rows)
 
 
-def _many(fit: "Fit") -> list[str]:
+def _many(fit: "Fit") -> str:
     finite = np.where(np.isfinite(fit.coef), fit.coef, np.nan)
     header = ["term", "finite", *("min" if q == 0 else "max" if q == 1 else f"{q:.0%}"
                                   for q in QUANTILES)]  # fmt: skip
@@ -76,17 +77,8 @@ def _many(fit: "Fit") -> list[str]:
         known = finite[:, j][~np.isnan(finite[:, j])]
         values = np.quantile(known, QUANTILES) if len(known) else [np.nan] * len(QUANTILES)
         rows.append([name, f"{len(known):,}", *(_number(value) for value in values)])
-    return [*_aligned([header, *rows]), "", f"statuses: {tally(fit.status)}"]
+    return f"{table(header, rows)}\n\nstatuses: {tally(fit.status)}"
 
 
 def _number(value: float) -> str:
     return f"{value:.5g}"
-
-
-def _aligned(rows: list[list[str]]) -> list[str]:
-    widths = [max(len(row[j]) for row in rows) for j in range(len(rows[0]))]
-    return [
-        "  ".join(cell.ljust(w) if j == 0 else cell.rjust(w)
-                  for j, (cell, w) in enumerate(zip(row, widths, strict=True)))
-        for row in rows
-    ]  # fmt: skip

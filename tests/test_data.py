@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jaxlogit import data
+from jaxlogit import checks, data
 
 N, P, B = 6, 2, 3
 X = np.column_stack([np.ones(N), np.arange(N)])
@@ -26,6 +26,21 @@ REFUSED = {
     "X vector": ({"X": np.ones(N)}, ValueError, r"X must have 2 or 3 dimensions.*\(6,\)"),
     "X text": ({"X": [["a", 1.0]] * N}, TypeError, "X must be numeric: found 'a'"),
     "X complex": ({"X": X + 1j}, TypeError, "X must be real: found complex"),
+    "X ragged": (
+        {"X": [[1.0, 2.0], [1.0, 2.0], [1.0]]},
+        ValueError,
+        "X must be rectangular: found length 1 at 2, length 2 at 0",
+    ),
+    "X of ragged models": (
+        {"X": [X, X[:4]]},
+        ValueError,
+        "X must be rectangular: found length 4 at 1, length 6 at 0",
+    ),
+    "X ragged inside": (
+        {"X": [[[1.0], [1.0, 2.0]], [[1.0], [2.0]]]},
+        ValueError,
+        "X must be rectangular: found nested sequences that are not",
+    ),
     "X empty": (
         {"X": np.ones((0, 2)), "y": np.ones(0)},
         ValueError,
@@ -48,6 +63,18 @@ REFUSED = {
     ),
     # y
     "y text": ({"y": ["no", "yes"] * 3}, TypeError, "y must be numeric: found 'no'"),
+    "y numbers in text": ({"y": ["0", "1"] * 3}, TypeError, "y must be numeric: found '0'"),
+    "y numbers in a text column": (
+        {"y": pd.Series(["0", "1"] * 3)},
+        TypeError,
+        "y must be numeric: found '0'",
+    ),
+    "y numbers beside text": (
+        {"y": [0, 1, 0, "1", 0, 1]},
+        TypeError,
+        "y must be numeric: found '1'",
+    ),
+    "y bytes": ({"y": np.array([b"0", b"1"] * 3)}, TypeError, "y must be numeric: found b'0'"),
     "y missing": (
         {"y": [0, 1, None, 1, 0, 1]},
         (TypeError, ValueError),
@@ -127,6 +154,16 @@ REFUSED = {
         ValueError,
         "names must name each of the 2 columns of X: found 1",
     ),
+    "names a number": (
+        {"names": 3},
+        TypeError,
+        "names must be a sequence of 2 names: found 3",
+    ),
+    "names a text": (
+        {"names": "ab"},
+        TypeError,
+        "names must be a sequence of 2 names: found 'ab'",
+    ),
     "names twice": ({"names": ["a", "a"]}, ValueError, "names must differ: found 'a' twice"),
 }
 
@@ -140,7 +177,7 @@ def test_refusals(case):
 
 def test_a_place_beyond_the_first_chunk(monkeypatch):
     """Large arrays are checked piece by piece: places count from the start all the same."""
-    monkeypatch.setattr(data, "CHUNK", 2 * N)
+    monkeypatch.setattr(checks, "CHUNK", 2 * Y.nbytes)
     with pytest.raises(ValueError, match="found nan at model 2, row 1"):
         data.collect(X, changed(stacked(Y), (2, 1), np.nan))
 
@@ -216,7 +253,8 @@ def test_contrasts():
         ([[1.0, 2.0]], r"contrasts must have 3 columns.*\(1, 2\)"),
         (np.zeros((0, 3)), "contrasts must have 3 columns"),
         ([[1, 0, 0], [0, 0, 0]], "contrasts must not be all zero: found such a row at 1"),
-        ([[1, np.nan, 0]], "contrasts must be finite: found nan"),
+        ([[1, 0, 0], [1, np.nan, 0]], "contrasts must be finite: found nan at row 1, column 1$"),
+        (np.array(["age", "dose"], object), "contrasts must be one of .*: found 'dose'"),
     ):
         with pytest.raises(ValueError, match=message):
             data.check_contrasts(value, names)
@@ -228,7 +266,7 @@ def test_levels_outside(level):
         data.check_level(level)
 
 
-@pytest.mark.parametrize("level", ["high", None, [0.9, 0.95]])
+@pytest.mark.parametrize("level", ["high", "0.9", None, [0.9, 0.95]])
 def test_levels_of_other_types(level):
     with pytest.raises(TypeError, match="level must be a number"):
         data.check_level(level)
@@ -239,15 +277,35 @@ def test_other_small_arguments():
         data.check_choice("method", "wlad", ("wald", "lr", "score"))
     with pytest.raises(ValueError, match=r"null must be one number or 2.*found 3"):
         data.check_null([1, 2, 3], 2)
-    with pytest.raises(ValueError, match="null must be finite"):
-        data.check_null(np.nan, 2)
+    with pytest.raises(ValueError, match=r"null must be finite: found nan at contrast 1$"):
+        data.check_null([0.0, np.nan], 2)
     with pytest.raises(TypeError, match="null must be numeric: found 'zero'"):
         data.check_null("zero", 2)
     with pytest.raises(ValueError, match="term must be one of 2 coefficients: found 5"):
         data.check_term(5, ("a", "b"))
+    with pytest.raises(ValueError, match="term must be one of 'a', 'b': found 'c'"):
+        data.check_term("c", ("a", "b"))
+    with pytest.raises(ValueError, match=r"term must have 2 columns.*found shape \(3,\)"):
+        data.check_term([1, 2, 3], ("a", "b"))
+    for flag in (True, np.True_):
+        with pytest.raises(TypeError, match="term must be a name, a number or a contrast: found"):
+            data.check_term(flag, ("a", "b"))
     with pytest.raises(ValueError, match="term must be one coefficient or contrast: found 2"):
         data.check_term(["a", "b"], ("a", "b"))
-    with pytest.raises(ValueError, match="grid must be finite: found inf at"):
+    with pytest.raises(ValueError, match=r"grid must be finite: found inf at point 1$"):
         data.check_grid([0.0, np.inf])
     with pytest.raises(ValueError, match="grid must hold at least one value"):
         data.check_grid([])
+
+
+def test_a_number_of_the_wrong_kind_in_a_shared_y_is_found_in_y():
+    """Trials by model do not hide where a shared y is nan or negative."""
+    trials = stacked(np.ones(N))
+    for value, rule in ((np.nan, "be finite"), (-1.0, r"lie in \[0, trials\]")):
+        with pytest.raises(ValueError, match=rf"y must {rule}: found {value} at row 4$"):
+            data.collect(X, changed(Y, 4, value), trials=trials)
+
+
+def test_nothing_to_check_is_fine():
+    checks.check_finite("X_new", np.ones((0, P)))
+    checks.check_finite("X_new", np.ones((B, 0, P)))

@@ -93,7 +93,55 @@ def test_bad_arguments_are_named():
         jl.maximize(poisson, np.zeros((3, 2)), data)
     with pytest.raises(ValueError, match="in_axes must be 0, None, or a pytree"):
         jl.maximize(poisson, np.zeros((3, 2)), data, in_axes=2)
-    with pytest.raises(ValueError, match="start must be finite"):
+    with pytest.raises(ValueError, match=r"start must be finite: found nan at coefficient 0$"):
         jl.maximize(poisson, [np.nan, 0.0], data)
+    with pytest.raises(ValueError, match=r"start must hold numbers: found shape \(0, 2\)"):
+        jl.maximize(poisson, np.zeros((0, 2)), data)
+    with pytest.raises(ValueError, match="data must be rectangular: found length 1 at 1, length 2"):
+        jl.maximize(poisson, [0.0, 0.0], {"X": [[1, 2], [1]], "y": [1, 2]})
     with pytest.raises(TypeError, match="data must be numeric"):
         jl.maximize(poisson, [0.0, 0.0], {"X": np.ones((4, 2)), "y": np.array(["a"] * 4)})
+
+
+@pytest.mark.parametrize("call", [jl.maximize, jl.profile_interval])
+@pytest.mark.parametrize(
+    "in_axes",
+    [
+        (None, 0),
+        {"X": None},
+        {"X": None, "z": 0},
+        {"X": None, "y": True},
+        {"X": (0, 0), "y": 0},
+        "y",
+    ],
+)
+def test_in_axes_must_be_like_the_data(call, in_axes):
+    data = {"X": np.ones((4, 2)), "y": np.ones((3, 4))}
+    with pytest.raises(ValueError, match="in_axes must be 0"):
+        call(poisson, np.zeros((3, 2)), data, in_axes=in_axes)
+
+
+def listed(coef, data):
+    X, y, *_ = data
+    return poisson(coef, {"X": X, "y": y})
+
+
+@pytest.mark.parametrize("extra", [[], [None]])
+def test_a_list_of_arrays_holds_several(extra):
+    """As in JAX; None in the data is an empty place."""
+    X = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0], [1.0, 3.0]])
+    Y = np.array([[3.0, 5.0, 9.0, 11.0], [4.0, 5.0, 6.0, 9.0]])
+    expected = jl.maximize(poisson, np.zeros(2), {"X": X.tolist(), "y": Y[1].tolist()})
+    found = jl.maximize(listed, np.zeros(2), [X, Y[1], *extra])
+    np.testing.assert_array_equal(found.coef, expected.coef)
+    many = jl.maximize(listed, np.zeros((2, 2)), [X, Y, *extra], in_axes=[None, 0, *extra])
+    np.testing.assert_allclose(many.coef[1], expected.coef, rtol=SAME_MATHEMATICS)
+
+
+def test_data_that_are_nan_are_a_status():
+    data = {"X": np.ones((4, 1)), "y": np.array([1.0, np.nan, 2.0, 3.0])}
+    found = jl.maximize(poisson, [0.0], data)
+    ends = jl.profile_interval(poisson, [0.0], data)
+    assert found.status == jl.Status.NONFINITE_INPUT and np.isnan(found.coef[0])
+    assert ends.lower_status[0] == ends.upper_status[0] == jl.Status.NONFINITE_INPUT
+    assert np.isnan(ends.lower[0]) and np.isnan(ends.residual[0, 1])

@@ -1,5 +1,6 @@
 """The front door: shapes, slices, statuses, tests beside intervals, profiles and predictions."""
 
+import dataclasses
 import re
 
 import jax.numpy as jnp
@@ -86,6 +87,36 @@ def test_anything_that_is_an_array():
         np.testing.assert_allclose(jaxlogit.fit(design, y).coef, expected, rtol=SAME_MATHEMATICS)
 
 
+def arrays_of(record) -> list[np.ndarray]:
+    values = (getattr(record, field.name) for field in dataclasses.fields(record))
+    return [value for value in values if isinstance(value, np.ndarray)]
+
+
+@pytest.mark.parametrize("single", [False, True])
+def test_what_is_handed_out_cannot_be_changed(single):
+    """A fit goes on using its arrays: nothing that a caller does may change later answers."""
+    part = jaxlogit.fit(X, Y[0] if single else Y[:2], names=NAMES)
+    own = [part.coef, part.std_error, part.covariance, part.predict(X)]
+    if not single:
+        own += [part.loglik, part.deviance, part.status, part.n_steps]
+    records = [part.confint(method=method, contrasts=["dose"]) for method in METHODS]
+    records += [part.test(method) for method in METHODS]
+    records += [part.profile("dose", [0.0, 1.0]), part.separation()]
+    for array in [*own, *(array for record in records for array in arrays_of(record))]:
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 0
+
+
+def test_residuals_of_ends(fit):
+    """A number wherever an end is finite, 0 without a search, nan for every other end."""
+    for method in METHODS:
+        ends = fit.confint(method=method)
+        value = np.stack([ends.lower, ends.upper], axis=-1)
+        np.testing.assert_array_equal(np.isnan(ends.residual), ~np.isfinite(value))
+        largest = np.nanmax(ends.residual)
+        assert largest == 0 if method == "wald" else largest < 1e-8
+
+
 # -- parts ------------------------------------------------------------------------------------
 
 
@@ -109,8 +140,9 @@ def test_slices_and_iteration(fit):
     np.testing.assert_allclose(part.std_error, fit.std_error[5:20:5], rtol=1e-12)
     assert [np.shape(model.coef) for model in part] == [(P,)] * 3
     assert fit[3:4].coef.shape == (1, P)
-    with pytest.raises(IndexError):
-        fit[B]
+    for index in (B, -B - 1):
+        with pytest.raises(IndexError, match=f"one of {B} models: found {index}"):
+            fit[index]
 
 
 def test_parts_of_one_model(one):
@@ -321,6 +353,15 @@ def test_refused_predictions(fit, new, message):
         fit.predict(new)
 
 
+def test_refused_places_of_predictions(fit):
+    new = np.ones((B, 2, P))
+    with pytest.raises(ValueError, match=r"offset must be finite: found nan at row 1$"):
+        fit.predict(new, offset=[0.0, np.nan])
+    new[3, 1, 2] = np.inf
+    with pytest.raises(ValueError, match="X_new must be finite: found inf at model 3, row 1, col"):
+        fit.predict(new)
+
+
 def test_profile_crosses_at_the_interval_s_ends(one):
     ends = one.confint()
     at = one.profile("dose", grid=[ends.lower[1], one.coef[1], ends.upper[1]])
@@ -482,6 +523,21 @@ def test_weights_that_leave_too_few_rows():
     weights[1] = 0.0
     fit = jaxlogit.fit(X, Y[:2], weights=weights)
     np.testing.assert_array_equal(fit.status, [Status.CONVERGED, Status.RANK_DEFICIENT])
+
+
+@pytest.mark.parametrize("trials", [None, np.array([2.0, 2, 2, 2, 2, 2, 2, -3])])
+def test_rows_of_weight_zero_may_be_out_of_range(trials):
+    """Padding of the wrong size or sign changes nothing, just as padding that is nan."""
+    x = np.column_stack([np.ones(8), np.arange(8.0)])
+    y = np.array([0.0, 1, 0, 0, 1, 0, 1, -9])
+    weights = np.array([1.0, 1, 1, 2, 1, 1, 1, 0])
+    padded = jaxlogit.fit(x, y, trials=trials, weights=weights)
+    counts = None if trials is None else trials[:7]
+    alone = jaxlogit.fit(x[:7], y[:7], trials=counts, weights=weights[:7])
+    assert padded.status == Status.CONVERGED
+    for name in ("coef", "loglik", "deviance"):
+        np.testing.assert_allclose(getattr(padded, name), getattr(alone, name), rtol=1e-10)
+    np.testing.assert_allclose(padded.confint().upper, alone.confint().upper, rtol=1e-9)
 
 
 def test_the_edge_is_the_edge():

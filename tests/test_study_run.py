@@ -169,7 +169,7 @@ def test_replay_is_the_stored_replicate(result):
 
 def test_replay_beyond_the_store_and_wrong_addresses(result):
     assert result.replay("main", 10_000).table.shape == (6, 9)
-    with pytest.raises(ValueError, match=r'no cell "mian": cells are main; did you mean "main"'):
+    with pytest.raises(ValueError, match="no cell \"mian\": cells are main; did you mean 'main'"):
         result.replay("mian", 0)
     with pytest.raises(ValueError, match=r"replicate must be an integer from 0 to .*: found -1"):
         result.replay("main", -1)

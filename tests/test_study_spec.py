@@ -102,9 +102,9 @@ def test_bundled_study_is_the_documented_one():
 
 TOML_ERRORS = {
     "unknown key": ("seed = 3", "seed = 3\nlevle = 0.9", 'unknown key "levle": allowed are name,'
-                    r'.*; did you mean "level"\?'),
+                    r".*; did you mean 'level'\?"),
     "unknown design key": ('formula = "y ~ x"', 'formla = "y ~ x"',
-                           'unknown key "design.formla": allowed are design.data,.*"formula"'),
+                           'unknown key "design.formla": allowed are design.data,.*\'formula\''),
     "grid": ("[design]", "[grid]\nn = [5]\n[design]",
              r'unknown key "grid" \(cells from a \[grid\] are not part of this version\)'),
     "missing": ("seed = 3", "", 'key "seed" is missing'),
@@ -137,7 +137,7 @@ def test_toml_errors_name_file_key_rule_and_value(folder, case):
 
 
 def test_missing_file_and_near_name():
-    with pytest.raises(FileNotFoundError, match=r'no study file birthwd.*did you mean "birthwt"'):
+    with pytest.raises(FileNotFoundError, match=r"no study file birthwd.*did you mean 'birthwt'"):
         Study.from_toml("birthwd")
 
 

@@ -1,13 +1,14 @@
 """Small real data sets with their sources: what the examples, tests and bundled studies use."""
 
 import csv
-import difflib
 import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from jaxlogit.checks import nearest
 
 if TYPE_CHECKING:
     import pandas
@@ -83,11 +84,9 @@ def load(name: str) -> Dataset:
     """
     catalogue = _catalogue()
     if name not in tuple(catalogue):
-        near = difflib.get_close_matches(str(name), catalogue, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
         known = ", ".join(repr(known) for known in catalogue)
         raise ValueError(f"name must be one of the bundled data sets {known}: "
-                         f"found {name!r}{hint}")  # fmt: skip
+                         f"found {name!r}{nearest(name, catalogue)}")  # fmt: skip
     return Dataset(name=name, columns=_read_columns(name), **catalogue[name])
 
 

@@ -1,14 +1,15 @@
 """A cell of a study: one design, one truth, and the 32-bit address of its random numbers."""
 
-import difflib
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from jaxlogit.checks import nearest
 
 Array = NDArray[np.float64]
 
@@ -76,12 +77,6 @@ class Cell:
 def canonical_json(value: Any) -> str:
     """JSON with one spelling per value: sorted keys, no spaces, shortest exact floats."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of an error message: `; did you mean "age"?`, or nothing if none is near."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f'; did you mean "{close[0]}"?' if close else ""
 
 
 def cell_from_arrays(
