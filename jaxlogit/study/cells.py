@@ -3,6 +3,7 @@
 import difflib
 import hashlib
 import json
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,9 @@ EXTRA_COLUMNS = ("trials", "weights", "offset")
 
 MAX_TRIALS = 50_000_000
 """Most trials of one design in total: the outcome table holds eight bytes for each."""
+
+MAX_REPLICATES = 2**32
+"""A replicate's number is folded into its key as 32 bits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +86,17 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """The end of an error message: `; did you mean "age"?`, or nothing if none is near."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f'; did you mean "{close[0]}"?' if close else ""
+
+
+def integer(name: str, value: Any, low: int, high: int) -> int:
+    """An integer from low to high; errors name the argument, the rule and the value."""
+    try:
+        whole = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer: found {value!r}") from None
+    if isinstance(value, bool) or not low <= whole <= high:
+        raise ValueError(f"{name} must be an integer from {low} to {high}: found {value!r}")
+    return whole
 
 
 def cell_from_arrays(
