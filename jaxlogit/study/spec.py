@@ -58,7 +58,7 @@ class Study:
     trials, weights, offset : str or array-like (n,), optional
         Column names with `data`, arrays with `X`. Weights enter the fits, not the simulation.
     names : sequence of str, optional
-        With `X`: names of its columns.
+        With `X`: names of its columns; x0, x1, ... by default.
 
     Raises
     ------
@@ -181,8 +181,8 @@ class Study:
         ...               X=[[1, 0], [1, 1]], trials=[40, 40], truth=[-1.0, 0.5])
         >>> study.run(progress=False).summary()[["method", "term", "truth", "n_replicates"]]
             method term  truth  n_replicates
-        0  ml:wald   x1   -1.0           200
-        1  ml:wald   x2    0.5           200
+        0  ml:wald   x0   -1.0           200
+        1  ml:wald   x1    0.5           200
         """
         if replicates is None:
             replicates = self.replicates
