@@ -129,7 +129,7 @@ def cell_from_arrays(
         A wrong shape, text, nan or infinity, a negative or fractional number of trials, a
         negative weight, a name that is repeated, missing or unknown.
     """
-    design = numeric("X", X, (2,)).copy()  # a study's design is its own
+    design = _numbers("X", X, (2,))
     n, p = design.shape
     if 0 in design.shape:
         raise ValueError(f"X must be a matrix with rows and columns: found shape {design.shape}")
@@ -166,8 +166,17 @@ def truth_vector(truth: Any, names: tuple[str, ...]) -> Array:
     return _vector("truth", truth, len(names), f"be {len(names)} coefficients ({', '.join(names)})")
 
 
+def _numbers(name: str, value: Any, dimensions: tuple[int, ...]) -> Array:
+    """A checked copy: a study's arrays are its own."""
+    try:
+        copy = np.array(value)
+    except ValueError:
+        raise ValueError(f"{name} must be rectangular: found sequences of unlike length") from None
+    return numeric(name, copy, dimensions)
+
+
 def _vector(name: str, value: Any, length: int, rule: str) -> Array:
-    vector = numeric(name, value, (0, 1, 2)).copy()
+    vector = _numbers(name, value, (0, 1, 2))
     if vector.shape != (length,):
         raise ValueError(f"{name} must {rule}: found shape {vector.shape}")
     check_finite(name, vector)
