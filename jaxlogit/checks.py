@@ -16,6 +16,7 @@ AXES = {
     "null": ("contrast",),
     "grid": ("point",),
     "start": ("model", "coefficient"),
+    "truth": ("coefficient",),
 }
 """What the axes of an argument count, the last ones where it has fewer; else model and row."""
 

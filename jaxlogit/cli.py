@@ -1,7 +1,7 @@
 """The command line: `jaxlogit study run|status|summary|replay`, `jaxlogit datasets`.
 
-Nothing heavy is imported until a command needs it, so that help and errors of usage are
-immediate.
+A command imports what it needs itself, so that help and errors of usage wait for nothing
+beyond the package and the JAX that it imports.
 """
 
 import argparse
@@ -45,7 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.command(options)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        print("jaxlogit: interrupted; finished parts are kept", file=sys.stderr)
+        kept = "; finished parts are kept" if options.command is _run else ""
+        print(f"jaxlogit: interrupted{kept}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -184,6 +184,15 @@ def test_interrupt_exits_130_and_keeps_what_is_finished(folder, tmp_path):
     assert b"Traceback" not in err
 
 
+def test_other_commands_have_no_parts_to_keep(capsys, monkeypatch):
+    def interrupted(options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("jaxlogit.cli._datasets", interrupted)
+    assert main(["datasets"]) == 130
+    assert capsys.readouterr().err == "jaxlogit: interrupted\n"
+
+
 def test_a_closed_pipe_is_no_error(store):
     command = (
         f"{sys.executable} -m jaxlogit study summary {store} | head -1; exit ${{PIPESTATUS[0]}}"

@@ -15,10 +15,11 @@ from jaxlogit import Status, fit
 from jaxlogit.study import METHODS, Study, StudyResult
 from jaxlogit.study.measures import Replicates, compare, measure
 from jaxlogit.study.progress import Tally, _duration
-from jaxlogit.study.record import record_of
-from jaxlogit.study.run import row_status, run_study
+from jaxlogit.study.run import run_record
 from jaxlogit.study.simulate import outcomes
+from jaxlogit.study.spec import record_of
 from jaxlogit.study.store import COLUMNS, Group, Task
+from jaxlogit.study.tabulate import row_status
 
 ROUNDING = 1e-9
 """Largest relative difference that block sizes may leave in a converged answer."""
@@ -41,7 +42,7 @@ def groups(**changes):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study") / "store"
-    run_study(groups(), store=folder, progress=False, chunk=30)
+    run_record(record_of(groups()), folder, progress=False, chunk=30)
     return folder
 
 
@@ -133,13 +134,13 @@ def test_statuses_count_every_replicate_and_show_zeros(result):
 
 
 def test_chunks_do_not_change_the_tables(result, tmp_path):
-    other = run_study(groups(), store=tmp_path, progress=False, chunk=41)
+    other = run_record(record_of(groups()), tmp_path, progress=False, chunk=41)
     assert_same_rows(result.frame(), other.frame())
 
 
 def test_store_grows_by_replicates_and_methods_to_the_same_rows(result, tmp_path):
     store = tmp_path / "store"
-    run_study(groups(methods=[LR]), store=store, replicates=20, progress=False)
+    groups(methods=[LR]).run(store, replicates=20, progress=False)
     before = {path: path.read_bytes() for path in (store / "parts").iterdir()}
     groups(methods=[LR, WALD]).run(store, replicates=50, progress=False)
     grown = groups().run(store, progress=False)
@@ -149,8 +150,8 @@ def test_store_grows_by_replicates_and_methods_to_the_same_rows(result, tmp_path
 
 
 def test_methods_at_different_progress_are_compared_where_both_are(tmp_path):
-    run_study(groups(methods=[LR]), store=tmp_path, replicates=40, progress=False)
-    result = run_study(groups(methods=[WALD]), store=tmp_path, replicates=20, progress=False)
+    groups(methods=[LR]).run(tmp_path, replicates=40, progress=False)
+    result = groups(methods=[WALD]).run(tmp_path, replicates=20, progress=False)
     differences = result.differences().query("measure == 'coverage'")
     assert (differences[["n_first", "n_second"]].max(axis=1) <= 20).all()
 
@@ -239,8 +240,8 @@ def test_kill_and_resume_give_the_tables_of_an_uninterrupted_run(result, tmp_pat
     code = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "import test_study_run as t\n"
-        "study = t.groups(methods=[sys.argv[1]])\n"
-        f"t.run_study(study, store={str(store)!r}, progress=False, chunk=1)\n"
+        "record = t.record_of(t.groups(methods=[sys.argv[1]]))\n"
+        f"t.run_record(record, {str(store)!r}, progress=False, chunk=1)\n"
     )
 
     def n_parts():
@@ -253,6 +254,6 @@ def test_kill_and_resume_give_the_tables_of_an_uninterrupted_run(result, tmp_pat
                 time.sleep(0.002)
             run.send_signal(signal.SIGKILL)
         assert run.returncode == -signal.SIGKILL
-    resumed = run_study(groups(), store=store, progress=False, chunk=30)
+    resumed = run_record(record_of(groups()), store, progress=False, chunk=30)
     assert resumed.damaged == ()
     assert_same_rows(result.frame(), resumed.frame())

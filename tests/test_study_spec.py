@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from jaxlogit import fit
 from jaxlogit.study import METHODS, Study, bundled
 
 GOOD = """
@@ -142,22 +143,23 @@ def test_missing_file_and_near_name():
 
 
 CELL_ERRORS = {
-    "truth name": ({"truth": {"x1": 0, "x3": 1}}, 'unknown coefficient "x3": the design'),
-    "truth missing": ({"truth": {"x1": 0}}, "truth must give every coefficient: x2 missing"),
-    "truth shape": ({"truth": [1.0]}, r"truth must be 2 coefficients \(x1, x2\): found shape"),
-    "truth text": ({"truth": ["a", "b"]}, "truth must be numbers"),
-    "truth inf": ({"truth": [0, np.inf]}, r"truth must be finite: found inf at index \(1,\)"),
-    "X nan": ({"X": [[1, np.nan]]}, r"X must be finite: found nan at index \(0, 1\)"),
-    "X shape": ({"X": [1.0, 2.0]}, r"X must be a matrix .*found shape \(2,\)"),
-    "X ragged": ({"X": [[1.0], [1.0, 2.0]]}, "X must be numbers"),
-    "names": ({"names": ["a", "a"]}, "names must be 2 different texts"),
-    "names reserved": ({"names": ["a", "(trials)"]}, "names must be 2 different texts"),
+    "truth name": ({"truth": {"x0": 0, "x2": 1}}, 'unknown coefficient "x2": the design'),
+    "truth missing": ({"truth": {"x0": 0}}, "truth must give every coefficient: x1 missing"),
+    "truth shape": ({"truth": [1.0]}, r"truth must be 2 coefficients \(x0, x1\): found shape"),
+    "truth text": ({"truth": ["a", "b"]}, "truth must be numeric: found 'a'"),
+    "truth inf": ({"truth": [0, np.inf]}, r"truth must be finite: found inf at .* 1"),
+    "X nan": ({"X": [[1, np.nan]]}, r"X must be finite: found nan at row 0, column 1"),
+    "X shape": ({"X": [1.0, 2.0]}, r"X must have 2 dimensions: found shape \(2,\)"),
+    "X empty": ({"X": np.ones((0, 2))}, r"X must be a matrix .*found shape \(0, 2\)"),
+    "X ragged": ({"X": [[1.0], [1.0, 2.0]]}, "X must be rectangular"),
+    "names": ({"names": ["a", "a"]}, "names must differ: found 'a' twice"),
+    "names reserved": ({"names": ["a", "(trials)"]}, r'names must not be .*: found "\(trials\)"'),
     "trials length": ({"trials": [1.0]}, "trials must have one entry per row, 6"),
     "trials sign": ({"trials": [1, 1, -2, 1, 1, 1]}, "trials must .* at least 0: .*-2.0 at row 2"),
     "trials fraction": ({"trials": [1, 1.5, 1, 1, 1, 1]}, "trials must be whole .*1.5 at row 1"),
     "trials many": ({"trials": [1e8] * 6}, "trials must sum to at most"),
     "weights": ({"weights": [1, 1, 1, 1, 1, -1]}, "weights must be at least 0: .* row 5"),
-    "offset": ({"offset": "high"}, "offset must be numbers"),
+    "offset": ({"offset": "high"}, "offset must be numeric: found 'high'"),
 }  # fmt: skip
 
 
@@ -195,6 +197,12 @@ def test_a_study_is_frozen_and_keeps_its_own_design():
     np.testing.assert_array_equal(cell.X, X)
     with pytest.raises(AttributeError):
         made.seed = 2  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_names_are_text_and_have_the_defaults_of_fits():
+    cell = study(names=None).cells[0]
+    assert cell.names == ("x0", "x1") == fit(X, [0, 1] * 3).names
+    assert study(names=[0, 1], truth={1: 0.5, 0: -1.0}).cells[0].names == ("0", "1")
 
 
 def test_significance_is_its_own_setting():

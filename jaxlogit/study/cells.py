@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxlogit.checks import nearest
+from jaxlogit.checks import check_finite, nearest, numeric
+from jaxlogit.data import check_names
 
 Array = NDArray[np.float64]
 
@@ -18,6 +20,9 @@ EXTRA_COLUMNS = ("trials", "weights", "offset")
 
 MAX_TRIALS = 50_000_000
 """Most trials of one design in total: the outcome table holds eight bytes for each."""
+
+MAX_REPLICATES = 2**32
+"""A replicate's number is folded into its key as 32 bits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +84,17 @@ def canonical_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
+def integer(name: str, value: Any, low: int, high: int) -> int:
+    """An integer from low to high; errors name the argument, the rule and the value."""
+    try:
+        whole = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer: found {value!r}") from None
+    if isinstance(value, bool) or not low <= whole <= high:
+        raise ValueError(f"{name} must be an integer from {low} to {high}: found {value!r}")
+    return whole
+
+
 def cell_from_arrays(
     X: Any,
     truth: Any,
@@ -97,7 +113,7 @@ def cell_from_arrays(
     truth : array-like (p,) or mapping
         Coefficients, log-odds, in the order of X's columns or by name.
     names : sequence of str, optional
-        Names of the columns; x1, x2, ... by default.
+        Names of the columns; x0, x1, ... by default.
     trials, weights, offset : array-like (n,), optional
         Trials (integers), case weights (not negative), offset (log-odds).
 
@@ -107,14 +123,15 @@ def cell_from_arrays(
         A wrong shape, text, nan or infinity, a negative or fractional number of trials, a
         negative weight, a name that is repeated, missing or unknown.
     """
-    design = as_floats("X", X)
-    if design.ndim != 2 or 0 in design.shape:
-        raise ValueError(f"X must be a matrix with rows and columns: found shape {design.shape}")
+    design = _numbers("X", X, (2,))
     n, p = design.shape
-    names = tuple(names) if names is not None else tuple(f"x{j + 1}" for j in range(p))
-    taken = {f"({name})" for name in EXTRA_COLUMNS}
-    if len(names) != p or len({*names} - taken) != p:
-        raise ValueError(f"names must be {p} different texts, one per column of X: found {names}")
+    if 0 in design.shape:
+        raise ValueError(f"X must be a matrix with rows and columns: found shape {design.shape}")
+    check_finite("X", design)
+    names = check_names(names, p)
+    for name in EXTRA_COLUMNS:
+        if f"({name})" in names:
+            raise ValueError(f'names must not be what a store calls {name}: found "({name})"')
     return Cell(
         X=design,
         truth=truth_vector(truth, names),
@@ -125,25 +142,13 @@ def cell_from_arrays(
     )
 
 
-def as_floats(name: str, value: Any) -> Array:
-    """A float64 array without nan or infinity; errors name the argument and the place."""
-    try:
-        array = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be numbers: found {value!r:.60}") from None
-    bad = np.argwhere(~np.isfinite(array))
-    if bad.size:
-        where = tuple(int(i) for i in bad[0])
-        raise ValueError(f"{name} must be finite: found {array[where]} at index {where}")
-    return array
-
-
 def truth_vector(truth: Any, names: tuple[str, ...]) -> Array:
     """Coefficients in the order of `names`, from an array or a table by name."""
     if isinstance(truth, Mapping):
+        truth = {str(name): value for name, value in truth.items()}
         for name in truth:
             if name not in names:
-                hint = nearest(str(name), names)
+                hint = nearest(name, names)
                 raise ValueError(
                     f'truth names the unknown coefficient "{name}": the design has '
                     f"{', '.join(names)}{hint}"
@@ -152,21 +157,26 @@ def truth_vector(truth: Any, names: tuple[str, ...]) -> Array:
         if missing:
             raise ValueError(f"truth must give every coefficient: {', '.join(missing)} missing")
         truth = [truth[name] for name in names]
-    vector = as_floats("truth", truth)
-    if vector.shape != (len(names),):
-        raise ValueError(
-            f"truth must be {len(names)} coefficients ({', '.join(names)}): "
-            f"found shape {vector.shape}"
-        )
+    return _vector("truth", truth, len(names), f"be {len(names)} coefficients ({', '.join(names)})")
+
+
+def _numbers(name: str, value: Any, dimensions: tuple[int, ...]) -> Array:
+    """A checked copy: a study's arrays are its own."""
+    return numeric(name, value, dimensions).copy()
+
+
+def _vector(name: str, value: Any, length: int, rule: str) -> Array:
+    vector = _numbers(name, value, (0, 1, 2))
+    if vector.shape != (length,):
+        raise ValueError(f"{name} must {rule}: found shape {vector.shape}")
+    check_finite(name, vector)
     return vector
 
 
 def _per_row(name: str, value: Any, n: int, lowest: float = -np.inf) -> Array | None:
     if value is None:
         return None
-    array = as_floats(name, value)
-    if array.shape != (n,):
-        raise ValueError(f"{name} must have one entry per row, {n}: found shape {array.shape}")
+    array = _vector(name, value, n, f"have one entry per row, {n}")
     low = np.flatnonzero(array < lowest)
     if low.size:
         raise ValueError(

@@ -21,8 +21,6 @@ import pyarrow.parquet as pq
 
 from jaxlogit.study.cells import EXTRA_COLUMNS, Array, Cell, canonical_json
 from jaxlogit.study.files import write_atomic
-from jaxlogit.study.simulate import random_record
-from jaxlogit.study.spec import Study
 
 FORMAT = 1
 """Counts up when older code could misread newer stores."""
@@ -52,7 +50,7 @@ class Record:
     source : dict
         Where the design and truth came from, in the words of the specification.
     random : dict
-        See `random_record`.
+        See `jaxlogit.study.simulate.random_record`.
     versions : dict
         Software that made the store first.
     """
@@ -86,30 +84,6 @@ class Record:
     def cell(self, label: str) -> Cell:
         """The cell of that label."""
         return next(cell for cell in self.cells if cell.label == label)
-
-
-def record_of(study: Study) -> Record:
-    """The record a new store of this study would have; reads and checks the design."""
-    data = study.data
-    source = {
-        "data": Path(data).name if isinstance(data, str | Path) else None,
-        "formula": study.formula,
-        "truth": "mle" if isinstance(study.truth, str) else "given",
-    }
-    assert study.significance is not None  # resolved when the study was made
-    return Record(
-        name=study.name,
-        seed=study.seed,
-        level=study.level,
-        null=study.null,
-        replicates=study.replicates,
-        significance=study.significance,
-        methods=tuple(study.methods),
-        cells=study.cells,
-        source=source,
-        random=random_record(),
-        versions=_versions(),
-    )
 
 
 def merged(old: Record, new: Record, store: Path) -> Record:
@@ -306,7 +280,8 @@ def _hash(content: Mapping[str, Any]) -> str:
     return hashlib.blake2b(canonical_json(content).encode(), digest_size=16).hexdigest()
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Versions of the software that a store is made with."""
     found = {"python": platform.python_version()}
     for package in ("jaxlogit-inference", "jax", "numpy", "pyarrow"):
         try:

@@ -1,6 +1,6 @@
 """What a study found: tables over the parts of a store, one (cell, method, term) at a time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -10,12 +10,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from jaxlogit.core.status import Status
-from jaxlogit.study.cells import Cell, nearest
+from jaxlogit.study.cells import MAX_REPLICATES, Cell, integer, nearest
 from jaxlogit.study.measures import Array, Replicates, compare, measure
 from jaxlogit.study.record import Record, read_record
 from jaxlogit.study.simulate import outcomes
-from jaxlogit.study.spec import MAX_REPLICATES, integer
 from jaxlogit.study.store import COLUMNS, Part, read_rows, scan
+from jaxlogit.study.tabulate import tabulate
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,10 +137,7 @@ class StudyResult:
 
     def replay(self, cell: str, replicate: int) -> "Replay":
         """Rebuild one data set and its fits; see `Study.replay`."""
-        record = self.record
-        return replay(
-            record.cells, cell, replicate, record.seed, record.level, record.null, record.methods
-        )
+        return replay(self.record, cell, replicate)
 
     def _groups(self) -> Iterator[tuple[Cell, str, int]]:
         for cell in self.record.cells:
@@ -196,29 +193,19 @@ class Replay:
     table: pd.DataFrame
 
 
-def replay(
-    cells: Sequence[Cell],
-    label: str,
-    replicate: int,
-    seed: int,
-    level: float,
-    null: float,
-    methods: Sequence[str],
-) -> Replay:
-    """Rebuild one data set and its fits from cell, number and settings; see `Study.replay`."""
-    from jaxlogit.study.run import tabulate
-
-    labels = [cell.label for cell in cells]
+def replay(record: Record, label: str, replicate: int) -> Replay:
+    """Rebuild one data set and its fits from cell and number; see `Study.replay`."""
+    labels = [cell.label for cell in record.cells]
     if label not in labels:
         raise ValueError(
             f'no cell "{label}": cells are {", ".join(labels)}{nearest(label, labels)}'
         )
     replicate = integer("replicate", replicate, 0, MAX_REPLICATES - 1)
-    cell = cells[labels.index(label)]
-    y = outcomes(cell, seed, replicate, replicate + 1)
+    cell = record.cell(label)
+    y = outcomes(cell, record.seed, replicate, replicate + 1)
     truth = dict(zip(cell.names, cell.truth, strict=True))
     rows = []
-    for group in tabulate(cell, y, methods, level, null):
+    for group in tabulate(cell, y, record.methods, record.level, record.null):
         numbers = {name: float(getattr(group.rows, name)[0]) for name in COLUMNS}
         row = {"method": group.method, "term": group.term, "truth": truth[group.term]}
         rows.append(row | numbers | {"status": Status(int(group.status[0])).name.lower()})

@@ -1,27 +1,27 @@
 """The specification of a coverage study: from keyword arguments or a TOML file."""
 
-import operator
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from jaxlogit.core.status import Status
 from jaxlogit.data import check_choice
-from jaxlogit.study.cells import Cell, cell_from_arrays, truth_vector
+from jaxlogit.frame import design, read_table
+from jaxlogit.model import fit
+from jaxlogit.study.cells import MAX_REPLICATES, Cell, cell_from_arrays, integer, truth_vector
+from jaxlogit.study.record import Record, versions
+from jaxlogit.study.result import Replay, StudyResult, replay
+from jaxlogit.study.run import run_record
+from jaxlogit.study.simulate import random_record
 from jaxlogit.study.toml import read_toml
-
-if TYPE_CHECKING:
-    from jaxlogit.study.result import Replay, StudyResult
 
 METHODS = ("ml:wald", "ml:lr", "ml:score")
 """Methods are estimator:interval; a method's p-values come from the interval's own test."""
-
-MAX_REPLICATES = 2**32
-"""A replicate's number is folded into its key as 32 bits."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -58,7 +58,7 @@ class Study:
     trials, weights, offset : str or array-like (n,), optional
         Column names with `data`, arrays with `X`. Weights enter the fits, not the simulation.
     names : sequence of str, optional
-        With `X`: names of its columns.
+        With `X`: names of its columns; x0, x1, ... by default.
 
     Raises
     ------
@@ -95,7 +95,7 @@ class Study:
     def __post_init__(self) -> None:
         _check_name(self.name)
         _set(self, "seed", integer("seed", self.seed, 0, 2**63 - 1))
-        _set(self, "replicates", check_replicates(self.replicates))
+        _set(self, "replicates", integer("replicates", self.replicates, 1, MAX_REPLICATES))
         _set(self, "level", _number("level", self.level, 0.0, 1.0))
         _set(self, "null", _number("null", self.null, -np.inf, np.inf))
         _set(self, "methods", _check_methods(self.methods))
@@ -152,7 +152,7 @@ class Study:
         store: str | Path | None = None,
         replicates: int | None = None,
         progress: bool = True,
-    ) -> "StudyResult":
+    ) -> StudyResult:
         """Simulate, fit and tabulate what the store does not hold yet.
 
         Parameters
@@ -181,14 +181,15 @@ class Study:
         ...               X=[[1, 0], [1, 1]], trials=[40, 40], truth=[-1.0, 0.5])
         >>> study.run(progress=False).summary()[["method", "term", "truth", "n_replicates"]]
             method term  truth  n_replicates
-        0  ml:wald   x1   -1.0           200
-        1  ml:wald   x2    0.5           200
+        0  ml:wald   x0   -1.0           200
+        1  ml:wald   x1    0.5           200
         """
-        from jaxlogit.study.run import run_study
+        if replicates is None:
+            replicates = self.replicates
+        replicates = integer("replicates", replicates, 1, MAX_REPLICATES)
+        return run_record(replace(record_of(self), replicates=replicates), store, progress=progress)
 
-        return run_study(self, store=store, replicates=replicates, progress=progress)
-
-    def replay(self, cell: str, replicate: int) -> "Replay":
+    def replay(self, cell: str, replicate: int) -> Replay:
         """Rebuild one data set and its fits from their address.
 
         Parameters
@@ -203,25 +204,31 @@ class Study:
         Replay
             The design, the outcomes `y` (n,), and a table with one row per method and term.
         """
-        from jaxlogit.study.result import replay
-
-        return replay(self.cells, cell, replicate, self.seed, self.level, self.null, self.methods)
+        return replay(record_of(self), cell, replicate)
 
 
-def integer(name: str, value: Any, low: int, high: int) -> int:
-    """An integer from low to high; errors name the argument, the rule and the value."""
-    try:
-        whole = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer: found {value!r}") from None
-    if isinstance(value, bool) or not low <= whole <= high:
-        raise ValueError(f"{name} must be an integer from {low} to {high}: found {value!r}")
-    return whole
-
-
-def check_replicates(value: Any) -> int:
-    """A number of replicates within its limits."""
-    return integer("replicates", value, 1, MAX_REPLICATES)
+def record_of(study: Study) -> Record:
+    """The record a new store of this study would have; reads and checks the design."""
+    data = study.data
+    source = {
+        "data": Path(data).name if isinstance(data, str | Path) else None,
+        "formula": study.formula,
+        "truth": "mle" if isinstance(study.truth, str) else "given",
+    }
+    assert study.significance is not None  # resolved when the study was made
+    return Record(
+        name=study.name,
+        seed=study.seed,
+        level=study.level,
+        null=study.null,
+        replicates=study.replicates,
+        significance=study.significance,
+        methods=tuple(study.methods),
+        cells=study.cells,
+        source=source,
+        random=random_record(),
+        versions=versions(),
+    )
 
 
 def _set(study: Study, name: str, value: Any) -> None:
@@ -277,10 +284,6 @@ def _check_design(study: Study) -> None:
 
 
 def _cell_from_data(study: Study) -> Cell:
-    from jaxlogit.core.status import Status
-    from jaxlogit.frame import design, read_table
-    from jaxlogit.model import fit
-
     assert study.formula is not None  # checked when the study was made
     table = read_table(study.data) if isinstance(study.data, str | Path) else study.data
     made = design(
