@@ -9,6 +9,7 @@ is that of a few blocks, whatever the number of models.
 
 import functools
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -32,17 +33,23 @@ def n_threads() -> int:
     return os.cpu_count() or 1
 
 
-def block_size(n_models: int, row_elements: int) -> int:
-    """Models per block, where one model's row arrays hold `row_elements` numbers."""
+def block_size(n_models: int, row_elements: int, part: bool = False) -> int:
+    """Models per block, where one model's row arrays hold `row_elements` numbers.
+
+    With `part` the models are some of a larger batch: nothing is compiled for just one of them.
+    """
     on_cpu = jax.default_backend() == "cpu"
     budget = BLOCK_ELEMENTS if on_cpu else ACCELERATOR_ELEMENTS
     largest = 1 << max(0, (budget // max(1, row_elements)).bit_length() - 1)
     if on_cpu:
         largest = min(largest, LARGEST_BLOCK)
     for size in SMALL_BLOCKS:
-        if n_models <= size < largest:
+        if n_models <= size < largest and not (part and size == 1):
             return size
     return largest
+
+
+_compiled_shapes: set = set()
 
 
 @functools.lru_cache(maxsize=256)
@@ -64,6 +71,7 @@ def run(
     row_elements: int,
     index: np.ndarray | None = None,
     size: int | None = None,
+    part: bool = False,
     **options,
 ) -> Any:
     """Apply `task(lane, shared, **options)` to every model, or to those in `index`.
@@ -84,6 +92,8 @@ def run(
         Run only these models, in this order.
     size : int, optional
         Models per block, where a shape already compiled is to be used again.
+    part : bool
+        Whether the models are some of a larger batch, as they are with `index`.
 
     Returns
     -------
@@ -91,13 +101,14 @@ def run(
         The task's results with the models as leading axis.
     """
     count = n_models if index is None else len(index)
-    size = size or block_size(count, row_elements)
+    size = size or block_size(count, row_elements, part or index is not None)
     call = _compiled(task, tuple(sorted(options.items())))
     starts = range(0, max(count, 1), size)
     devices = jax.local_devices()[: len(starts)]
     with jax.enable_x64(True):
         copies = [jax.device_put(shared, device) for device in devices]
     out: list = []
+    making_room = threading.Lock()
 
     def one_block(number: int) -> None:
         start, stop = starts[number], min(starts[number] + size, count)
@@ -105,16 +116,24 @@ def run(
         with jax.enable_x64(True), jax.default_device(devices[which]):
             result = call(_slice(lanes, index, start, stop, size), copies[which])
             leaves, structure = jax.tree.flatten(result)
-            if not out:
-                out.append(structure)
-                out.append([np.empty((count, *leaf.shape[1:]), leaf.dtype) for leaf in leaves])
+            with making_room:
+                if not out:
+                    room = [np.empty((count, *leaf.shape[1:]), leaf.dtype) for leaf in leaves]
+                    out.extend((structure, room))
             for whole, leaf in zip(out[1], leaves, strict=True):
                 whole[start:stop] = np.asarray(leaf)[: stop - start]
 
-    one_block(0)  # alone, so that the shape is compiled once
+    first = 0
+    shapes = [leaf.shape[1:] for leaf in jax.tree.leaves(lanes)]
+    shapes += [np.shape(leaf) for leaf in jax.tree.leaves(shared)]
+    known = (call, size, *shapes)
+    if known not in _compiled_shapes:  # one block alone, so that the shape is compiled once
+        one_block(0)
+        _compiled_shapes.add(known)
+        first = 1
     on_cpu = devices[0].platform == "cpu"
     workers = max(n_threads() if on_cpu else 1, len(devices))
-    rest = range(1, len(starts))
+    rest = range(first, len(starts))
     if workers == 1 or len(rest) < 2:
         for number in rest:
             one_block(number)

@@ -12,9 +12,10 @@ from jaxlogit.core import linalg, tasks
 from jaxlogit.core.status import Status
 from jaxlogit.core.working import Arrays, merge, shared_coordinates
 from jaxlogit.data import Models
-from jaxlogit.solution import FEW, SINGLE, Solution
+from jaxlogit.solution import FEW, Solution
 
-FIRST_STEPS = 5 if not SINGLE else 1  # enough for all but a few models in a hundred
+SINGLE = True  # whether a fit's first steps are made in single precision
+FIRST_STEPS = {False: 5, True: 1}  # in double: enough for all but a few models in a hundred
 QUICK_STEPS = 12  # for the others; what then has no certificate is most likely separated
 CAREFUL_STEPS = 120  # a separated model takes about 30, one for each e-fold of its log-likelihood
 GRADIENT_STEPS = 500
@@ -86,7 +87,7 @@ def _fit_quickly(lanes: Arrays, shared: Arrays, count: int, elements: int) -> ta
     size = batch.block_size(count, elements)
     unroll = count > FEW
     found = batch.run(
-        _quick_fit, count, lanes, (shared, np.int32(FIRST_STEPS)),
+        _quick_fit, count, lanes, (shared, np.int32(FIRST_STEPS[SINGLE])),
         row_elements=elements, size=size, unroll=unroll, single=SINGLE,
     )  # fmt: skip
     left = np.flatnonzero(found.status == tasks.UNDECIDED)

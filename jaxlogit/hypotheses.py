@@ -7,7 +7,7 @@ from jaxlogit.core import linalg, tasks, tests
 from jaxlogit.core.likelihood import evaluate
 from jaxlogit.core.status import Status
 from jaxlogit.core.working import problem
-from jaxlogit.separated import overlapping, unbounded
+from jaxlogit.separated import overlapping, settled_alone, unbounded
 from jaxlogit.solution import Solution
 
 QUICK_STEPS = 9
@@ -109,7 +109,7 @@ def _settle_separated(solution: Solution, constraints, nulls, found: tasks.Teste
         return
     part = overlapping(solution, index)
     h, q, p = constraints.shape
-    alone = part.run(_left_alone, (constraints.reshape(h * q, p),), own=())
+    alone = settled_alone(part, constraints.reshape(h * q, p))
     alone = np.all(alone.reshape(len(index), h, q), axis=-1)
     if not np.any(alone):
         return
@@ -118,10 +118,6 @@ def _settle_separated(solution: Solution, constraints, nulls, found: tasks.Teste
     model, term = index[np.nonzero(good)[0]], np.nonzero(good)[1]
     for whole, value in zip(found, quick, strict=True):
         whole[model, term] = value[good]
-
-
-def _left_alone(arrays, contrasts, *, unroll):
-    return tasks.left_alone(problem(arrays), contrasts)
 
 
 def _quick_tests(arrays, coef, peak, constraints, nulls, max_steps, *, unroll):

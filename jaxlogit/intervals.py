@@ -7,9 +7,8 @@ from scipy.special import ndtri
 
 from jaxlogit.core import tasks
 from jaxlogit.core.status import Status
-from jaxlogit.core.working import problem
-from jaxlogit.separated import overlapping, unbounded
-from jaxlogit.solution import SINGLE, Solution
+from jaxlogit.separated import overlapping, settled_alone, unbounded
+from jaxlogit.solution import SINGLE_ROWS, Solution
 
 QUICK_STEPS = 8  # ends take 3 to 5; more means the start was too far for a local search
 
@@ -107,17 +106,19 @@ def _search_quickly(solution: Solution, contrasts, cutoff, method, ends: Ends) -
     index = solution.finite
     every = None if len(index) == len(solution.status) else index
     common = (contrasts, np.float64(cutoff), np.int32(QUICK_STEPS))
+    single = solution.n_rows <= SINGLE_ROWS
     found = solution.run(
-        _quick_ends, common, index=every, spread=2 * len(contrasts), method=method, single=SINGLE
-    )  # fmt: skip
+        _quick_ends, common, index=every, spread=2 * len(contrasts), method=method, single=single
+    )
     ends.value[index], ends.status[index] = found.value, found.status
     ends.n_steps[index], ends.residual[index] = found.n_steps, found.residual
 
 
 def _quick_ends(arrays, coef, peak, contrasts, cutoff, max_steps, *, method, unroll, single):
     found = tasks.quick_ends(
-        arrays, coef, peak, contrasts, cutoff, max_steps, method=method, unroll=unroll, single=single
-    )
+        arrays, coef, peak, contrasts, cutoff, max_steps,
+        method=method, unroll=unroll, single=single,
+    )  # fmt: skip
     return found._replace(coef=None, multiplier=None)
 
 
@@ -127,7 +128,7 @@ def _take_from_overlap(solution: Solution, contrasts, cutoff, method, solver, en
     if not len(index):
         return
     part = overlapping(solution, index)
-    alone = part.run(_left_alone, (contrasts,), own=())
+    alone = settled_alone(part, contrasts)
     keep = np.any(alone, axis=1)
     if not np.any(keep):
         return
@@ -135,10 +136,6 @@ def _take_from_overlap(solution: Solution, contrasts, cutoff, method, solver, en
     found = inverted_ends(part.take(keep), contrasts, cutoff, method, solver, alone)
     for whole, value in zip(ends, found, strict=True):
         whole[index] = np.where(alone[..., None], value, whole[index])
-
-
-def _left_alone(arrays, contrasts, *, unroll):
-    return tasks.left_alone(problem(arrays), contrasts)
 
 
 def _search_from_inside(solution: Solution, contrasts, cutoff, ends: Ends, todo) -> None:

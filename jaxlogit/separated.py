@@ -21,11 +21,11 @@ def overlapping(solution: Solution, index: np.ndarray) -> Solution:
     lanes = lanes._replace(score_total=None, offset_total=None)
     found = batch.run(
         _overlapping_fit, len(index), lanes, (solution.shared, np.int32(OVERLAP_STEPS)),
-        row_elements=solution.row_elements,
+        row_elements=solution.row_elements, part=True,
     )  # fmt: skip
     return Solution(
         lanes, solution.shared, found.coef, found.user_coef, found.loglik, found.status,
-        found.n_steps, found.direction, found.nullity,
+        found.n_steps, found.direction, found.nullity, part=True,
     )  # fmt: skip
 
 
@@ -48,6 +48,15 @@ def take_suprema(solution: Solution) -> None:
     solution.status[index[~good]] = int(Status.MAX_STEPS)
 
 
+def settled_alone(part: Solution, contrasts: np.ndarray) -> np.ndarray:
+    """Which contrasts (q, p) the overlapping rows of separated models settle alone, (k, q)."""
+    return part.run(_left_alone, (contrasts,), own=())
+
+
+def _left_alone(arrays, contrasts, *, unroll):
+    return tasks.left_alone(problem(arrays), contrasts)
+
+
 class _Rows:
     """Working rows of single models, on the host, for the linear programme."""
 
@@ -55,8 +64,9 @@ class _Rows:
         lanes = Arrays(*(None if a is None else a[index] for a in solution.lanes))
         lanes = lanes._replace(score_total=None, offset_total=None)
         found = batch.run(
-            _row_parts, len(index), lanes, solution.shared, row_elements=solution.row_elements
-        )
+            _row_parts, len(index), lanes, solution.shared,
+            row_elements=solution.row_elements, part=True,
+        )  # fmt: skip
         self.shared = solution.shared
         self.parts = found
 

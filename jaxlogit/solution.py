@@ -11,7 +11,8 @@ from jaxlogit.core import tasks
 from jaxlogit.core.status import Status
 from jaxlogit.core.working import Arrays, merge
 
-SINGLE = True
+SINGLE_ROWS = 500  # up to here interval ends gain from first steps in single precision
+LEAST_SEARCHES = 128  # at once in a block: fewer, and the overhead of each operation shows
 FEW = 16  # models for which unrolled systems would take longer to compile than to solve
 SEPARATED = (int(Status.SEPARATED_QUASI), int(Status.SEPARATED_COMPLETE))
 
@@ -50,6 +51,8 @@ class Solution:
     nullity: np.ndarray
     kept: dict = field(default_factory=dict)
     """The last restricted maxima, by hypothesis."""
+    part: bool = False
+    """Whether these models are some of a larger batch."""
 
     @cached_property
     def loglik(self) -> np.ndarray:
@@ -65,24 +68,34 @@ class Solution:
         return out
 
     @property
+    def n_rows(self) -> int:
+        """Rows of one model."""
+        design = self.shared.design if self.lanes.design is None else self.lanes.design
+        assert design is not None
+        return design.shape[-2]
+
+    @property
     def row_elements(self) -> int:
         """Numbers in one row array of one model."""
         if self.lanes.design is not None:
             return self.lanes.design[0].size
-        assert self.shared.design is not None
-        return len(self.shared.design)
+        return self.n_rows
 
     def run(self, task, common=(), index=None, spread=1, own=("coef", "loglik"), **options):
         """A task over models: `task(arrays, *own arrays of the solution, *common)`.
 
         `spread` is the number of searches a model's task makes at once: it scales the block.
+        Searches carry more than fits do: half as many numbers in a row array suit them best.
         """
         lanes, shared = self._without_response()
         count = len(self.status) if index is None else len(index)
         arrays = tuple(getattr(self, name) for name in own)
+        elements = self.row_elements * spread
+        if spread > 1:
+            elements = min(2 * elements, batch.BLOCK_ELEMENTS // LEAST_SEARCHES * spread)
         return batch.run(
             _Task(task, count > FEW), len(self.status), (lanes, *arrays), (shared, common),
-            row_elements=self.row_elements * spread, index=index, **options,
+            row_elements=elements, index=index, part=self.part, **options,
         )  # fmt: skip
 
     def run_rows(
@@ -95,7 +108,8 @@ class Solution:
         lanes = Arrays(*(None if a is None else a[models] for a in lanes))
         return batch.run(
             _Task(task, None), len(models), (lanes, self.coef[models], self.loglik[models], *extra),
-            (shared, common), row_elements=self.row_elements, **options,
+            (shared, common), row_elements=self.row_elements,
+            part=self.part or len(self.status) > 1, **options,
         )  # fmt: skip
 
     def _without_response(self) -> tuple[Arrays, Arrays]:
@@ -109,7 +123,11 @@ class Solution:
         lanes = Arrays(*(None if a is None else a[index] for a in self.lanes))
         own = ("coef", "user_coef", "suprema", "status", "n_steps", "direction", "nullity")
         return replace(
-            self, lanes=lanes, kept={}, **{name: getattr(self, name)[index] for name in own}
+            self,
+            lanes=lanes,
+            kept={},
+            part=True,
+            **{name: getattr(self, name)[index] for name in own},
         )
 
     @property

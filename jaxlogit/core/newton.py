@@ -95,9 +95,7 @@ def curvature_reach(factor: linalg.Factor, scale: Scale):
     return reach, reach * size * scale.score_error
 
 
-def newton_step(
-    factor: linalg.Factor, constraint: Array | None = None, gap: Array | None = None
-):
+def newton_step(factor: linalg.Factor, constraint: Array | None = None, gap: Array | None = None):
     """The Newton step and its squared decrement, from a factor made with the score U.
 
     With a constraint C (q, p) and gap b − Cβ (q,), the step ends on Cβ = b:
