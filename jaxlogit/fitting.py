@@ -40,7 +40,7 @@ def fit(models: Models, solver: str = "newton") -> Solution:
             columns=np.ascontiguousarray(design.T),
         )
     count, n, p = models.n_models, models.n_rows, models.n_terms
-    elements = n * p if lanes.design is not None else n
+    elements = n * p // 2 if lanes.design is not None else n  # half of X in single precision
     if solver == "lbfgs":
         found = batch.run(
             _gradient_fit, count, lanes, (shared, np.int32(GRADIENT_STEPS)), row_elements=elements

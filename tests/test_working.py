@@ -21,7 +21,8 @@ def raw_units() -> np.ndarray:
 
 
 def one_model(design):
-    return jax.jit(working.orthogonal_columns)(jnp.asarray(design))
+    columns, transform = jax.jit(working.orthogonal_columns)(jnp.asarray(design))
+    return columns.T, transform
 
 
 @pytest.mark.parametrize("coordinates", [working.shared_coordinates, one_model])
@@ -62,13 +63,14 @@ def test_dependent_columns(case):
 
 
 def test_wide_designs_take_the_other_path():
-    """Above the unrolling limit: Householder reflections, with the same properties."""
+    """Above the unrolling limit: LAPACK's factor, with the same properties."""
     X = RANDOM.normal(size=(60, 18)) * 10.0 ** RANDOM.integers(-4, 5, 18)
     design, transform = one_model(X)
     np.testing.assert_allclose(design.T @ design, 60 * np.eye(18), atol=1e-9)
     np.testing.assert_allclose(X @ np.asarray(transform), design, atol=1e-9)
     X[:, 17] = X[:, 3]
-    assert np.all(np.asarray(one_model(X)[1]) == 0)
+    lost = np.all(np.asarray(one_model(X)[1]) == 0, axis=0)
+    assert np.flatnonzero(lost).tolist() == [17]
 
 
 def test_rows_without_cases_do_not_count():
@@ -76,7 +78,8 @@ def test_rows_without_cases_do_not_count():
     used = np.arange(N) < 25
     padded = X.copy()
     padded[~used] = 1e6
-    design, transform = working.orthogonal_columns(jnp.asarray(padded), jnp.asarray(used))
+    columns, transform = working.orthogonal_columns(jnp.asarray(padded), jnp.asarray(used))
+    design = columns.T
     _, expected = working.orthogonal_columns(jnp.asarray(X[used]))
     np.testing.assert_allclose(design[25:], 0.0)
     np.testing.assert_allclose(transform * np.sqrt(25 / N), expected, rtol=1e-10)

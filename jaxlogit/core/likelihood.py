@@ -32,7 +32,7 @@ class Rows(NamedTuple):
     products: Array | None = None
     """(p(p+1)/2, n) column products, made once where X is shared; None: formed each time."""
     columns: Array | None = None
-    """(p, n) X' laid out by columns, made once where X is shared: X'v then takes half the time."""
+    """(p, n) X' laid out by columns: products that sum over rows take half the time with it."""
     total: Array | None = None
     """(n,) case totals k; None where all are 1."""
     offset: Array | None = None
@@ -105,7 +105,7 @@ def log_partition_sum(eta, mu):
 
 def linear_predictor(rows: Rows, coef):
     """eta = Xβ + o, (n,)."""
-    eta = rows.design @ coef
+    eta = along(rows, coef)
     return eta if rows.offset is None else eta + rows.offset
 
 
@@ -138,17 +138,28 @@ def evaluate(rows: Rows, coef, *, unroll: bool = True) -> Evaluation:
     return Evaluation(value, score, information)
 
 
+def along(rows: Rows, vector):
+    """Xv, (n,). With X shared X stands on the left, so that `vmap` leaves models the last axis."""
+    if rows.products is None and rows.columns is not None:
+        return vector @ rows.columns
+    return rows.design @ vector
+
+
 def across(rows: Rows, vector):
-    """X'v, (p,). X' stands on the left so that `vmap` leaves models as the last axis of it."""
-    columns = rows.design.T if rows.columns is None else rows.columns
-    return columns @ vector
+    """X'v, (p,), with X' on the left for the same reason."""
+    return _columns(rows) @ vector
+
+
+def _columns(rows: Rows):
+    return rows.design.T if rows.columns is None else rows.columns
 
 
 def weigh(rows: Rows, weights, packed: bool):
     """X' diag(weights) X."""
     if packed and rows.products is not None:
         return rows.products @ weights
-    matrix = rows.design.T @ (weights[:, None] * rows.design)
+    columns = _columns(rows)
+    matrix = (columns * weights[None, :]) @ columns.T
     return linalg.pack(matrix) if packed else matrix
 
 
@@ -157,7 +168,7 @@ def information_derivative(rows: Rows, coef, vector):
     third = row_third_derivative(linear_predictor(rows, coef))
     if rows.total is not None:
         third = rows.total * third
-    return across(rows, third * (rows.design @ vector) ** 2)
+    return across(rows, third * along(rows, vector) ** 2)
 
 
 def score_bend(rows: Rows, coef, step):
@@ -167,7 +178,7 @@ def score_bend(rows: Rows, coef, step):
 
 def row_reach(rows: Rows):
     """The longest row of X among rows that count: ‖x‖·‖v‖ bounds |x'v| for all of them."""
-    squares = jnp.sum(rows.design**2, axis=1)
+    squares = jnp.sum(_columns(rows) ** 2, axis=0)
     if rows.total is not None:
         squares = jnp.where(rows.total > 0, squares, 0.0)
     return jnp.sqrt(jnp.max(squares))

@@ -16,6 +16,7 @@ from jaxlogit.core.bounds import BOUND_ERROR, Bound, Target
 from jaxlogit.core.kinds import Array
 from jaxlogit.core.lbfgs import lbfgs
 from jaxlogit.core.likelihood import (
+    across,
     evaluate,
     in_single,
     information_derivative,
@@ -97,10 +98,12 @@ def first_step(model: Problem):
     rows = model.rows
     n = rows.design.shape[0]
     if rows.offset is not None:
-        return -(rows.offset @ rows.design) / n, jnp.int32(0)
+        return -across(rows, rows.offset) / n, jnp.int32(0)
     if rows.total is not None:
         return jnp.zeros_like(rows.score_total), jnp.int32(0)
-    return 4.0 / n * (rows.score_total - 0.5 * jnp.sum(rows.design, axis=0)), jnp.int32(1)
+    return 4.0 / n * (
+        rows.score_total - 0.5 * across(rows, jnp.ones(n, rows.design.dtype))
+    ), jnp.int32(1)
 
 
 def careful_fit(arrays: Arrays, max_steps) -> Settled:

@@ -22,6 +22,11 @@ RANK_LIMIT = (
 )
 
 
+SHIFT = 1e-14  # added to a unit diagonal: above the rounding of its factor
+CLEAR_PIVOT = 1e-4  # above it one round leaves columns orthogonal to 1e-12
+MAX_ROUNDS = 5
+
+
 class Arrays(NamedTuple):
     """One model's data; fields that all models share may be split off and merged back."""
 
@@ -70,12 +75,15 @@ def problem(arrays: Arrays) -> Problem:
     total = trials if weights is None else weights if trials is None else weights * trials
     if transform is None:
         used = None if total is None else total > 0
-        design, transform = orthogonal_columns(design, used)
+        columns, transform = orthogonal_columns(design, used)
+        design = columns.T
+    else:
+        columns = design.T if arrays.columns is None else arrays.columns
     successes = None
     score_total, offset_total = arrays.score_total, arrays.offset_total
     if y is not None:
         successes = y if weights is None else weights * y
-        score_total = design.T @ successes
+        score_total = columns @ successes
         offset_total = None if offset is None else successes @ offset
     free = None
     if arrays.direction is not None:
@@ -84,64 +92,76 @@ def problem(arrays: Arrays) -> Problem:
         direction = arrays.direction
         total, free = separation.overlapping_part(design, successes, whole, direction)
         successes = jnp.where(total > 0, successes, 0.0)
-        score_total = design.T @ successes
+        score_total = columns @ successes
         offset_total = None if offset is None else successes @ offset
     assert score_total is not None
-    rows = Rows(
-        design, score_total, arrays.products, arrays.columns, total, offset, offset_total, free
-    )
+    rows = Rows(design, score_total, arrays.products, columns, total, offset, offset_total, free)
     reach = row_reach(rows)
     error = float(jnp.finfo(design.dtype).eps) * case_count(rows) * reach
     return Problem(rows, transform, Scale(reach, error), successes)
 
 
-def orthogonal_columns(design, used=None):
-    """X T and T for one model's X (n, p), by modified Gram–Schmidt, twice; rows unused: 0.
+class _Round(NamedTuple):
+    columns: Array
+    transform: Array
+    share: Array
+    settled: Array
+    n_rounds: Array
 
+
+def orthogonal_columns(design, used=None):
+    """(X T)' (p, n) and T (p, p) for one model's X (n, p); rows unused become 0.
+
+    Cholesky QR: with LL' = X'X, scaled to a unit diagonal, X L⁻ᵀ has orthogonal columns up to
+    rounding over the smallest pivot. Products and one small factor are all it takes, where
+    Gram–Schmidt and reflections work column by column. A pivot below `CLEAR_PIVOT` asks for
+    another round on the result, with a shift that keeps the factor in the numbers' range.
     A column that the ones before it explain becomes zero, in X T and in T.
+    Source: Fukaya et al. (2020), SIAM Journal on Scientific Computing 42:A477–A503,
+    doi:10.1137/18M1218212.
     """
     n, p = design.shape
     if used is not None:
         design = jnp.where(used[:, None], design, 0.0)
-    if not linalg.unrolls(p):
-        return _orthogonal_columns_lapack(design)
-    identity = jnp.eye(p, dtype=design.dtype)
-    columns: list = []
-    combinations: list = []
-    for j in range(p):
-        size = jnp.max(jnp.abs(design[:, j]))
-        size = jnp.where(size > 0, size, 1.0)  # squares of 1e200 would overflow
-        column, combination = design[:, j] / size, identity[j] / size
-        length = jnp.linalg.norm(column)
-        safe = jnp.where(length > 0, length, 1.0)
-        column, combination = column / safe, combination / safe
-        for _ in range(2):
-            for other, its_combination in zip(columns, combinations, strict=True):
-                share = column @ other / n
-                column = column - share * other
-                combination = combination - share * its_combination
-        left = jnp.linalg.norm(column)
-        factor = jnp.where((left > RANK_LIMIT) & (length > 0), np.sqrt(n) / left, 0.0)
-        factor = jnp.where(jnp.isfinite(factor), factor, 0.0)
-        columns.append(column * factor)
-        combinations.append(combination * factor)
-    return jnp.stack(columns, axis=1), jnp.stack(combinations, axis=1)
-
-
-def _orthogonal_columns_lapack(design):
-    """The same by Householder reflections, for p too large to unroll."""
-    n, p = design.shape
     size = jnp.max(jnp.abs(design), axis=0)
-    size = jnp.where(size > 0, size, 1.0)
-    q, r = jnp.linalg.qr(design / size[None, :])
-    if n < p:
-        return jnp.zeros_like(design), jnp.zeros((p, p), design.dtype)
-    new = jnp.abs(jnp.diagonal(r)) > RANK_LIMIT * jnp.linalg.norm(r, axis=0)
-    full = jnp.all(new)
-    r = jnp.where(full, r, jnp.eye(p, dtype=design.dtype))
+    size = jnp.where(size > 0, size, 1.0)  # squares of 1e200 would overflow
     identity = jnp.eye(p, dtype=design.dtype)
-    transform = jax.scipy.linalg.solve_triangular(r, identity) * np.sqrt(n) / size[:, None]
-    return jnp.where(full, q * np.sqrt(n), 0.0), jnp.where(full, transform, 0.0)
+
+    def advance(state: _Round) -> _Round:
+        gram = state.columns @ state.columns.T
+        length = jnp.sqrt(jnp.diagonal(gram))
+        first = state.n_rounds == 0
+        share = jnp.where(first & (length > 0), 1.0, state.share * length / np.sqrt(n))
+        length = jnp.where(length > 0, length, 1.0)
+        scaled = gram / (length[:, None] * length[None, :]) * (1.0 - identity) + identity * (
+            1.0 + SHIFT
+        )
+        packed = linalg.pack(scaled) if linalg.unrolls(p) else scaled
+        factor = linalg.cholesky(packed, p, *identity)
+        inverse = jnp.stack([jnp.stack(list(half)) for half in factor.halves], axis=1)
+        roots = 1.0 / jnp.stack(list(factor.inverse_diagonal))
+        share = share * roots
+        kept = (share > RANK_LIMIT) & jnp.isfinite(share)
+        step = jnp.where(kept[:, None], inverse * (np.sqrt(n) / length)[None, :], 0.0)
+        return _Round(
+            step @ state.columns,
+            step @ state.transform,
+            share,
+            jnp.all((roots**2 > CLEAR_PIVOT) | ~kept),
+            state.n_rounds + 1,
+        )
+
+    start = _Round(
+        (design / size[None, :]).T,
+        identity / size[:, None],
+        jnp.zeros(p, design.dtype),
+        jnp.asarray(False),
+        jnp.int32(0),
+    )
+    end = jax.lax.while_loop(
+        lambda state: ~state.settled & (state.n_rounds < MAX_ROUNDS), advance, advance(start)
+    )
+    return end.columns, end.transform.T
 
 
 def shared_coordinates(design: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
