@@ -12,7 +12,7 @@ Score. S(b) = λ²·c'I⁻¹c at the restricted maximum, where U = −λc. `scor
 U = −λc and λ²·c'I⁻¹c = χ², with the derivative of c'I⁻¹c by autodiff of the row term.
 
 `bracket` works for any statistic: outward from the estimate in growing steps until it exceeds
-its limit, then secant steps on its signed root, halving the bracket whenever they are slow.
+its limit, then secant steps on its signed root, every third step halving the bracket.
 """
 
 from collections.abc import Callable
@@ -89,7 +89,10 @@ def lambda_step(
     max_steps,
     tolerance=BOUND_ERROR,
 ) -> Bound:
-    """End of the profile-likelihood interval, from a start (p,) with peak l(β̂)."""
+    """End of the profile-likelihood interval, from a start (p,) with peak l(β̂).
+
+    `tolerance` is the error left, in standard errors.
+    """
     p = coef.shape[0]
     level = peak - 0.5 * target.cutoff
 
@@ -286,8 +289,8 @@ def bracket(statistic, coef, target: Target, width) -> Bound:
     """Interval end by bracketing, from a point (p,) inside the interval.
 
     Outward by `width`, growing each time, until the root of the statistic passes
-    sqrt(cutoff); then secant on the root with bisection whenever the bracket did not halve
-    over two steps. NO_BOUND_FOUND when the statistic never gets there: the caller decides
+    sqrt(cutoff); then secant steps on the root, with every third one to the middle of the
+    bracket. NO_BOUND_FOUND when the statistic never gets there: the caller decides
     whether the end is infinite.
     """
     limit = jnp.sqrt(target.cutoff)

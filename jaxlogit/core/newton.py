@@ -9,6 +9,10 @@ finite t whenever Rδ < 1. Hence **Rδ < 1 proves that a finite maximum exists**
 separation), within −log(1 − Rδ)/R standard errors of β, and one more full step leaves an
 error of about Rδ²/2 standard errors. Under separation Rδ stays at or above 1, although δ
 itself, and with it every gain in l, falls e-fold per step and passes any tolerance.
+Where the score's own curvature along the step is at hand, Chebyshev's correction
+c = I⁻¹U''[s, s]/2, at most Rδ²/2 long, makes the last step one of third order: what is left
+of the score is U''[s, c] ≤ R²δ³/2 and a sixth of its third derivative along s, ≤ R²δ³/6 since
+the fourth derivative of a row's term is at most its second; together less than R²δ³.
 Compare Bach (2010), Electronic Journal of Statistics 4:384–414, section 2
 (doi:10.1214/09-EJS521). R is bounded by the longest row times sqrt(trace I⁻¹).
 """
@@ -143,7 +147,10 @@ def newton(
     max_steps : int
         Largest number of evaluations.
     constraint, null : (q, p) and (q,) arrays, optional
-        Maximise under C β = b.
+        Maximise under C β = b; not together with `bend`.
+    bend : callable, optional
+        β and a step s to the second derivative of the score along s, (p,): the steps are
+        then of third order.
     halving : bool
         Go back half the way whenever the log-likelihood fell. Without it the
         log-likelihood is not computed and every step is taken whole: safe all the same,
