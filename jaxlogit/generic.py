@@ -18,10 +18,10 @@ from jaxlogit import batch
 from jaxlogit.checks import check_finite, numeric, rectangular
 from jaxlogit.core import bounds, linalg, tails
 from jaxlogit.core.bounds import Target
+from jaxlogit.core.ends import SIDES
 from jaxlogit.core.likelihood import Evaluation
 from jaxlogit.core.newton import RUNNING, Scale, newton, start_search
 from jaxlogit.core.status import Status
-from jaxlogit.core.tasks import SIDES
 from jaxlogit.data import check_contrasts, check_level, check_names
 from jaxlogit.results import Interval, Record
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
+from jaxlogit.core import ends as core_ends
 from jaxlogit.core import tasks
 from jaxlogit.core.status import Status
 from jaxlogit.separated import overlapping, settled_alone, unbounded
@@ -115,7 +116,7 @@ def _search_quickly(solution: Solution, contrasts, cutoff, method, ends: Ends) -
 
 
 def _quick_ends(arrays, coef, peak, contrasts, cutoff, max_steps, *, method, unroll, single):
-    found = tasks.quick_ends(
+    found = core_ends.quick_ends(
         arrays, coef, peak, contrasts, cutoff, max_steps,
         method=method, unroll=unroll, single=single,
     )  # fmt: skip
@@ -146,7 +147,7 @@ def _search_from_inside(solution: Solution, contrasts, cutoff, ends: Ends, todo)
 
 
 def _end_from_inside(arrays, coef, peak, contrast, side, cutoff):
-    found = tasks.end_from_inside(arrays, coef, peak, contrast, side, cutoff)
+    found = core_ends.end_from_inside(arrays, coef, peak, contrast, side, cutoff)
     return found._replace(coef=None, multiplier=None)
 
 
@@ -160,7 +161,7 @@ def _search_carefully(solution: Solution, contrasts, cutoff, method, ends, todo,
 
 
 def _bracketed_end(arrays, coef, peak, contrast, side, cutoff, *, method, finite):
-    found = tasks.bracketed_end(
+    found = core_ends.bracketed_end(
         arrays, coef, peak, contrast, side, cutoff, method=method, finite=finite
     )
     return found._replace(coef=None)
@@ -169,7 +170,7 @@ def _bracketed_end(arrays, coef, peak, contrast, side, cutoff, *, method, finite
 def _rows(contrasts: np.ndarray, todo: np.ndarray):
     """Ends to search as rows: (model, contrast, side) numbers, and contrasts with sides."""
     model, term, side = np.nonzero(todo)
-    return (model, term, side), (contrasts[term], np.asarray(tasks.SIDES)[side])
+    return (model, term, side), (contrasts[term], np.asarray(core_ends.SIDES)[side])
 
 
 def _enter(ends: Ends, where, found) -> None:

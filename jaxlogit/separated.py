@@ -4,7 +4,7 @@ import jax
 import numpy as np
 
 from jaxlogit import batch
-from jaxlogit.core import programme, tasks
+from jaxlogit.core import ends, programme, tasks
 from jaxlogit.core.separation import unbounded_sides
 from jaxlogit.core.status import Status
 from jaxlogit.core.working import Arrays, merge, problem
@@ -120,7 +120,7 @@ def unbounded(solution: Solution, contrasts: np.ndarray) -> np.ndarray:
     if len(where[0]):
         model, term, side = where
         finite, endless = solution.run_rows(
-            _probe_end, index[model], (contrasts[term], np.asarray(tasks.SIDES)[side]),
+            _probe_end, index[model], (contrasts[term], np.asarray(ends.SIDES)[side]),
             (np.float64(PROBE_CUTOFF),), with_response=True,
         )  # fmt: skip
         infinite[where] = endless
@@ -140,7 +140,7 @@ def _direction_sides(lane, shared):
 
 
 def _probe_end(arrays, coef, peak, contrast, side, cutoff):
-    return tasks.probe_end(arrays, coef, peak, contrast, side, cutoff)
+    return ends.probe_end(arrays, coef, peak, contrast, side, cutoff)
 
 
 def _ask_programme(solution: Solution, contrasts, index, infinite, where) -> None:

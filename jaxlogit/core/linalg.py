@@ -22,8 +22,8 @@ UNROLL_LIMIT = 16  # p**3/6 scalar operations: compile time grows faster than sp
 class Factor(NamedTuple):
     """A Cholesky factor L: its columns from the diagonal down (unrolled), or one (p, p) array."""
 
-    lower: list | Array
-    inverse_diagonal: list | Array
+    lower: Array
+    inverse_diagonal: Array
     smallest_pivot: Array
     """Least pivot relative to its diagonal entry: the share of a column not explained
     by the columns before it; 0 or below when the matrix is singular to rounding."""
@@ -150,7 +150,7 @@ def dot(a, b):
 def inverse(factor: Factor, p: int):
     """H⁻¹ as a full (p, p) matrix."""
     if not factor.unrolled:
-        identity = jnp.eye(p, dtype=factor.lower.dtype)  # pyright: ignore
+        identity = jnp.eye(p, dtype=factor.lower.dtype)
         return jax.scipy.linalg.cho_solve((factor.lower, True), identity)
     identity = jnp.eye(p, dtype=factor.smallest_pivot.dtype)
     return jnp.stack([solve(factor, row) for row in identity])

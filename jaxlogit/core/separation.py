@@ -62,7 +62,8 @@ def judge(design, successes, total, direction, residual, score) -> Verdict:
     residual, score : (n,) array and scalar
         total·mu − successes, and the largest entry of U with its rounding error, where the
         search ended. With r_i = |residual| and x̄_i the row with its sign, U = Σ r_i x̄_i.
-        Where U is nothing beside the residuals of the unmoved rows, these add up to zero, so that no direction at all moves one of them (Gordan's theorem): the
+        Where U is nothing beside the residuals of the unmoved rows, these add up to zero, so
+        that no direction at all moves one of them (Gordan's theorem): the
         separation is not complete, and d moves every row that can be moved.
     """
     relative = relative_margins(design, successes, total, direction)

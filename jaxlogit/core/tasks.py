@@ -1,4 +1,4 @@
-"""Whole tasks for one model: fit it, find its interval ends, test it.
+"""Whole tasks for one model: fit it, test it. Its interval ends are in `ends`.
 
 Each task has a quick form, right for almost every model, and a careful one for the models
 that the quick form hands back unproved. All of them take `Arrays`, and give coefficients in
@@ -11,15 +11,13 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxlogit.core import bounds, linalg, separation, tests
-from jaxlogit.core.bounds import BOUND_ERROR, Bound, Target
+from jaxlogit.core import linalg, separation, tests
 from jaxlogit.core.kinds import Array
 from jaxlogit.core.lbfgs import lbfgs
 from jaxlogit.core.likelihood import (
     across,
     evaluate,
     in_single,
-    information_derivative,
     linear_predictor,
     loglik,
     score_bend,
@@ -31,8 +29,6 @@ from jaxlogit.core.working import Arrays, Problem, problem
 
 PIVOT_LIMIT = 1e-12  # squared share of a column that must be new, under a model's own weights
 SINGLE_STEPS = 4  # in single precision: then what is not near goes on in double
-NEAR_END = 1e-4  # standard errors: from there one step in double precision is certified
-FAR_STEPS = 20  # of the local search from a point that is not the maximum
 SPENT = 1e-10  # squared decrement at which a failed search had nothing left to gain
 UNDECIDED = -2  # status of a model that goes on to the next stage
 
@@ -198,113 +194,6 @@ def std_error(arrays: Arrays, coef, contrasts, *, unroll: bool = True):
     factor = linalg.cholesky(at.information, coef.shape[0])
     halves = (linalg.half_solve(factor, c) for c in contrasts @ model.transform)
     return jnp.sqrt(jnp.stack([linalg.dot(half, half) for half in halves]))
-
-
-def to_working(arrays: Arrays, contrasts):
-    """Contrasts (q, p) of the user's coefficients as contrasts of the working ones."""
-    return contrasts @ problem(arrays).transform
-
-
-SIDES = (-1.0, 1.0)
-
-
-def quick_ends(
-    arrays: Arrays,
-    coef,
-    peak,
-    contrasts,
-    cutoff,
-    max_steps,
-    *,
-    method: str,
-    unroll: bool = True,
-    single: bool = False,
-) -> Bound:
-    """Both interval ends of each contrast (q, p); fields (q, 2, …), lower end first.
-
-    `method` is "lr" or "score"; from the Wald end along the tangent of the profile path.
-    """
-    model = problem(arrays)
-    rows, scale = model.rows, model.scale
-    at = partial(evaluate, rows, unroll=unroll)
-    factor = linalg.cholesky(at(coef).information, coef.shape[0])
-    light = in_single((rows, peak, scale))
-
-    def search(rows, peak, scale, start, multiplier, target, max_steps, tolerance):
-        at = partial(evaluate, rows, unroll=unroll)
-        if method == "lr":
-            return bounds.lambda_step(at, start, peak, target, scale, max_steps, tolerance)
-        derivative = partial(information_derivative, rows)
-        return bounds.score_step(
-            at, derivative, start, multiplier, target, scale, max_steps, tolerance
-        )
-
-    def one_end(contrast, side):
-        target = Target(contrast, side, cutoff)
-        start, multiplier = bounds.wald_start(factor, coef, target)
-        if not single:
-            return search(rows, peak, scale, start, multiplier, target, max_steps, BOUND_ERROR)
-        from_, target_ = in_single(((start, multiplier), target))
-        near = search(*light, *from_, target_, SINGLE_STEPS, NEAR_END)
-        lost = near.status != Status.CONVERGED
-        start = jnp.where(lost, start, near.coef.astype(start.dtype))
-        multiplier = jnp.where(lost, multiplier, near.multiplier.astype(start.dtype))
-        found = search(rows, peak, scale, start, multiplier, target, max_steps, BOUND_ERROR)
-        return found._replace(n_steps=found.n_steps + near.n_steps)
-
-    # One axis of ends, not two: XLA then needs no transposition (22 µs against 17 at p = 5).
-    working = contrasts @ model.transform
-    q = len(working)
-    sides = jnp.tile(jnp.asarray(SIDES, coef.dtype), q)
-    found = jax.vmap(one_end)(jnp.repeat(working, 2, axis=0), sides)
-    return jax.tree.map(lambda field: field.reshape(q, 2, *field.shape[1:]), found)
-
-
-def end_from_inside(arrays: Arrays, coef, peak, contrast, side, cutoff) -> Bound:
-    """One likelihood-ratio end of a model without a finite maximum, quickly."""
-    model = problem(arrays)
-    at = partial(evaluate, model.rows, unroll=False)
-    target = Target(contrast @ model.transform, side, cutoff)
-    start = bounds.point_inside(at, coef, peak, cutoff, model.scale)
-    return bounds.lambda_step(at, start, peak, target, model.scale, FAR_STEPS)
-
-
-def probe_end(arrays: Arrays, coef, peak, contrast, side, cutoff):
-    """Whether one end of a separated model is certainly finite, and certainly infinite.
-
-    Finite: a certified crossing. Infinite: the search ran away, and where it went every row
-    agrees with its direction.
-    """
-    model = problem(arrays)
-    rows = model.rows
-    found = end_from_inside(arrays, coef, peak, contrast, side, cutoff)
-    total = rows.total if rows.total is not None else jnp.ones_like(rows.design[:, 0])
-    args = (rows.design, model.successes, total, found.coef)
-    agrees = jnp.all(separation.relative_margins(*args) >= -separation.MARGIN_ERROR)
-    lower_upper = separation.unbounded_sides(found.coef, contrast @ model.transform)[::-1]
-    goes = jnp.where(side > 0, lower_upper[1], lower_upper[0])
-    finite = found.status == Status.CONVERGED
-    return finite, agrees & goes & ~finite
-
-
-def bracketed_end(
-    arrays: Arrays, coef, peak, contrast, side, cutoff, *, method: str, finite: bool
-) -> Bound:
-    """One interval end by bracketing, from the maximum, or from a point well inside."""
-    model = problem(arrays)
-    at = partial(evaluate, model.rows, unroll=False)
-    working = contrast @ model.transform
-    target = Target(working, side, cutoff)
-    if not finite:
-        coef = bounds.point_inside(at, coef, peak, cutoff, model.scale)
-    statistic = bounds.profile_statistic(
-        at, coef, peak, target, model.scale, method=method, warm=finite
-    )
-    p = coef.shape[0]
-    # A first step of half a Wald length at the null curvature: right in size for any model.
-    half = linalg.half_solve(linalg.cholesky(at(jnp.zeros_like(coef)).information, p), working)
-    width = jnp.sqrt(cutoff * linalg.dot(half, half))
-    return bounds.bracket(statistic, coef, target, 0.5 * width)
 
 
 class Tested(NamedTuple):

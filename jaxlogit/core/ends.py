@@ -1,0 +1,125 @@
+"""Interval ends of one model as whole tasks: quick for almost every end, and two for the rest.
+
+As in `tasks`: they take `Arrays` and coefficients in working coordinates.
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+
+from jaxlogit.core import bounds, linalg, separation
+from jaxlogit.core.bounds import BOUND_ERROR, Bound, Target
+from jaxlogit.core.likelihood import Rows, evaluate, in_single, information_derivative
+from jaxlogit.core.newton import Scale
+from jaxlogit.core.status import Status
+from jaxlogit.core.tasks import SINGLE_STEPS
+from jaxlogit.core.working import Arrays, problem
+
+SIDES = (-1.0, 1.0)
+NEAR_END = 1e-4  # standard errors: from there one step in double precision is certified
+FAR_STEPS = 20  # of the local search from a point that is not the maximum
+
+
+def quick_ends(
+    arrays: Arrays,
+    coef,
+    peak,
+    contrasts,
+    cutoff,
+    max_steps,
+    *,
+    method: str,
+    unroll: bool = True,
+    single: bool = False,
+) -> Bound:
+    """Both interval ends of each contrast (q, p); fields (q, 2, …), lower end first.
+
+    `method` is "lr" or "score"; from the Wald end along the tangent of the profile path.
+    With `single` the first steps are made in single precision; the certificate is always double.
+    """
+    model = problem(arrays)
+    walk = partial(_lr_walk if method == "lr" else _score_walk, unroll=unroll)
+    information = evaluate(model.rows, coef, unroll=unroll).information
+    factor = linalg.cholesky(information, coef.shape[0])
+
+    def one_end(contrast, side):
+        target = Target(contrast, side, cutoff)
+        start = bounds.wald_start(factor, coef, target)
+        data = (model.rows, model.scale, peak, target)
+        if not single:
+            return walk(*data, start, max_steps, BOUND_ERROR)
+        near = walk(*in_single((*data, start)), SINGLE_STEPS, NEAR_END)
+        arrived = near.status == Status.CONVERGED
+        start = tuple(
+            jnp.where(arrived, new.astype(old.dtype), old)
+            for new, old in zip((near.coef, near.multiplier), start, strict=True)
+        )
+        end = walk(*data, start, max_steps, BOUND_ERROR)
+        return end._replace(n_steps=end.n_steps + near.n_steps)
+
+    # One axis of ends, not two: XLA then needs no transposition (22 µs against 17 at p = 5).
+    working = contrasts @ model.transform
+    q = len(working)
+    sides = jnp.tile(jnp.asarray(SIDES, coef.dtype), q)
+    found = jax.vmap(one_end)(jnp.repeat(working, 2, axis=0), sides)
+    return jax.tree.map(lambda field: field.reshape(q, 2, *field.shape[1:]), found)
+
+
+def _lr_walk(rows: Rows, scale: Scale, peak, target, start, max_steps, tolerance, *, unroll):
+    at = partial(evaluate, rows, unroll=unroll)
+    return bounds.lambda_step(at, start[0], peak, target, scale, max_steps, tolerance)
+
+
+def _score_walk(rows: Rows, scale: Scale, _, target, start, max_steps, tolerance, *, unroll):
+    at = partial(evaluate, rows, unroll=unroll)
+    derivative = partial(information_derivative, rows)
+    coef, multiplier = start
+    return bounds.score_step(at, derivative, coef, multiplier, target, scale, max_steps, tolerance)
+
+
+def end_from_inside(arrays: Arrays, coef, peak, contrast, side, cutoff) -> Bound:
+    """One likelihood-ratio end of a model without a finite maximum, quickly."""
+    model = problem(arrays)
+    at = partial(evaluate, model.rows, unroll=False)
+    target = Target(contrast @ model.transform, side, cutoff)
+    start = bounds.point_inside(at, coef, peak, cutoff, model.scale)
+    return bounds.lambda_step(at, start, peak, target, model.scale, FAR_STEPS)
+
+
+def probe_end(arrays: Arrays, coef, peak, contrast, side, cutoff):
+    """Whether one end of a separated model is certainly finite, and certainly infinite.
+
+    Finite: a certified crossing. Infinite: the search ran away, and where it went every row
+    agrees with its direction.
+    """
+    model = problem(arrays)
+    rows = model.rows
+    found = end_from_inside(arrays, coef, peak, contrast, side, cutoff)
+    total = rows.total if rows.total is not None else jnp.ones_like(rows.design[:, 0])
+    args = (rows.design, model.successes, total, found.coef)
+    agrees = jnp.all(separation.relative_margins(*args) >= -separation.MARGIN_ERROR)
+    lower_upper = separation.unbounded_sides(found.coef, contrast @ model.transform)[::-1]
+    goes = jnp.where(side > 0, lower_upper[1], lower_upper[0])
+    finite = found.status == Status.CONVERGED
+    return finite, agrees & goes & ~finite
+
+
+def bracketed_end(
+    arrays: Arrays, coef, peak, contrast, side, cutoff, *, method: str, finite: bool
+) -> Bound:
+    """One interval end by bracketing, from the maximum, or from a point well inside."""
+    model = problem(arrays)
+    at = partial(evaluate, model.rows, unroll=False)
+    working = contrast @ model.transform
+    target = Target(working, side, cutoff)
+    if not finite:
+        coef = bounds.point_inside(at, coef, peak, cutoff, model.scale)
+    statistic = bounds.profile_statistic(
+        at, coef, peak, target, model.scale, method=method, warm=finite
+    )
+    p = coef.shape[0]
+    # A first step of half a Wald length at the null curvature: right in size for any model.
+    half = linalg.half_solve(linalg.cholesky(at(jnp.zeros_like(coef)).information, p), working)
+    width = jnp.sqrt(cutoff * linalg.dot(half, half))
+    return bounds.bracket(statistic, coef, target, 0.5 * width)
