@@ -7,9 +7,9 @@ small) or to all local devices in turn, and gathers NumPy results. Beside the re
 is that of a few blocks, whatever the number of models.
 """
 
-import functools
 import os
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -21,6 +21,7 @@ BLOCK_ELEMENTS = 1 << 17  # numbers in one row array of a block: three of them f
 ACCELERATOR_ELEMENTS = 1 << 27
 LARGEST_BLOCK = 4096
 SMALL_BLOCKS = (1, 16, 256)  # few sizes, so that few shapes are compiled
+MOST_COMPILED = 48  # kept at a time; a study's cell with every method needs about 30
 
 
 def n_threads() -> int:
@@ -49,13 +50,38 @@ def block_size(n_models: int, row_elements: int, part: bool = False) -> int:
     return largest
 
 
-_compiled_shapes: set = set()
+class _Compiled:
+    """The compiled forms of tasks, one for each task, options and shapes, the latest few.
+
+    Each holds hundreds of the memory mappings that a process may have (65,530 under Linux), and
+    one that has no more of them is ended by the operating system: a loop over a few hundred data
+    sets of different lengths would be.
+    """
+
+    def __init__(self):
+        self._calls: OrderedDict = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __call__(self, task: Callable, options: tuple, shapes: tuple) -> tuple[Callable, bool]:
+        """`task` over a leading axis of `lanes` with `shared` common to all, and if it is new."""
+        key = (task, options, shapes)
+        with self._lock:
+            new = key not in self._calls
+            if new:
+                self._calls[key] = _many(task, options)
+            self._calls.move_to_end(key)
+            while len(self._calls) > MOST_COMPILED:
+                self._calls.popitem(last=False)[1].clear_cache()
+            return self._calls[key], new
+
+    def __len__(self) -> int:
+        return len(self._calls)
 
 
-@functools.lru_cache(maxsize=256)
-def _compiled(task: Callable, options: tuple) -> Callable:
-    """`task` over a leading axis of `lanes`, with `shared` common to all, jit-compiled."""
+_compiled = _Compiled()
 
+
+def _many(task: Callable, options: tuple):
     def many(lanes, shared):
         return jax.vmap(lambda lane: task(lane, shared, **dict(options)))(lanes)
 
@@ -102,7 +128,9 @@ def run(
     """
     count = n_models if index is None else len(index)
     size = size or block_size(count, row_elements, part or index is not None)
-    call = _compiled(task, tuple(sorted(options.items())))
+    shapes = (size, *(leaf.shape[1:] for leaf in jax.tree.leaves(lanes)))
+    shapes += tuple(np.shape(leaf) for leaf in jax.tree.leaves(shared))
+    call, new = _compiled(task, tuple(sorted(options.items())), shapes)
     starts = range(0, max(count, 1), size)
     devices = jax.local_devices()[: len(starts)]
     with jax.enable_x64(True):
@@ -123,17 +151,11 @@ def run(
             for whole, leaf in zip(out[1], leaves, strict=True):
                 whole[start:stop] = np.asarray(leaf)[: stop - start]
 
-    first = 0
-    shapes = [leaf.shape[1:] for leaf in jax.tree.leaves(lanes)]
-    shapes += [np.shape(leaf) for leaf in jax.tree.leaves(shared)]
-    known = (call, size, *shapes)
-    if known not in _compiled_shapes:  # one block alone, so that the shape is compiled once
+    if new:  # one block alone, so that it is compiled once
         one_block(0)
-        _compiled_shapes.add(known)
-        first = 1
     on_cpu = devices[0].platform == "cpu"
     workers = max(n_threads() if on_cpu else 1, len(devices))
-    rest = range(first, len(starts))
+    rest = range(int(new), len(starts))
     if workers == 1 or len(rest) < 2:
         for number in rest:
             one_block(number)

@@ -179,3 +179,27 @@ def test_arrays_are_a_tree_of_the_given_fields_only():
     import jax
 
     assert len(jax.tree.leaves(Arrays(y=np.ones(2), weights=np.ones(2)))) == 2
+
+
+def test_the_latest_few_compiled_forms_are_kept(monkeypatch):
+    """Each holds hundreds of memory mappings, and a process may have only so many."""
+    monkeypatch.setattr(batch, "MOST_COMPILED", 3)
+    coef = []
+    for n in (21, 22, 23, 24, 21):
+        random = np.random.default_rng(n)
+        X = np.column_stack([np.ones(n), random.normal(size=n)])
+        coef.append(jaxlogit.fit(X, random.random((20, n)) < 0.5).coef)
+        assert len(batch._compiled) <= 3
+    np.testing.assert_array_equal(coef[0], coef[-1])  # compiled anew
+
+
+def test_compilations_do_not_depend_on_the_number_of_models(problem, monkeypatch):
+    X, y, _ = problem
+    many = np.tile(y[jaxlogit.fit(X, y).status == 0], (60, 1))
+
+    def forms(count):
+        monkeypatch.setattr(batch, "_compiled", batch._Compiled())
+        jaxlogit.fit(X, many[:count]).confint(method="lr")
+        return len(batch._compiled)
+
+    assert forms(1000) == forms(3000) <= 4
