@@ -51,6 +51,7 @@ WORKLOADS = (
     Workload("score", 100, 5, 4_000),
     Workload("fit", 100, 5, 20_000, own_design=True),
     Workload("fit", 1000, 5, 4_000, own_design=True),
+    Workload("fit", 1000, 10, 2_000, own_design=True),
 )
 
 

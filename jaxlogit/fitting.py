@@ -31,7 +31,7 @@ def fit(models: Models, solver: str = "newton") -> Solution:
         design, transform = coordinates
         p = design.shape[1]
         products = None
-        if linalg.unrolls(p):
+        if linalg.unrolls(p) and models.n_models > FEW:
             products = linalg.column_products(design)
         shared = shared._replace(
             design=design,

@@ -96,11 +96,12 @@ def log_partition_sum(eta, mu):
     """
     larger = jnp.maximum(mu, 1.0 - mu)
     n_rows = int(-PRODUCT_SHARE * jnp.finfo(eta.dtype).minexp)
-    blocks = [
-        jnp.log(jnp.prod(larger[start : start + n_rows]))
-        for start in range(0, eta.shape[0], n_rows)
-    ]
-    return jnp.sum(jnp.maximum(eta, 0.0)) - sum(blocks)
+    n_blocks = -(-eta.shape[0] // n_rows)
+    n_rows = -(-eta.shape[0] // n_blocks)
+    if n_blocks > 1:
+        larger = jnp.pad(larger, (0, n_blocks * n_rows - eta.shape[0]), constant_values=1.0)
+    products = jnp.prod(larger.reshape(n_blocks, n_rows), axis=1)
+    return jnp.sum(jnp.maximum(eta, 0.0)) - jnp.sum(jnp.log(products))
 
 
 def linear_predictor(rows: Rows, coef):

@@ -172,7 +172,17 @@ def shared_coordinates(design: np.ndarray) -> tuple[np.ndarray, np.ndarray] | No
     size = np.max(np.abs(design), axis=0)
     if not np.all(size > 0):
         return None
-    q, r = np.linalg.qr(design / size)
+    scaled = design / size
+    gram = scaled.T @ scaled
+    length = np.sqrt(np.diag(gram))
+    try:
+        lower = np.linalg.cholesky(gram / np.outer(length, length))
+    except np.linalg.LinAlgError:
+        lower = np.zeros_like(gram)
+    if np.all(np.diag(lower) ** 2 > CLEAR_PIVOT):  # as `orthogonal_columns`, in one round
+        step = np.linalg.solve(lower, np.diag(np.sqrt(n) / length)).T
+        return scaled @ step, step / size[:, None]
+    q, r = np.linalg.qr(scaled)
     lengths = np.linalg.norm(r, axis=0)
     if np.any(np.abs(np.diag(r)) <= RANK_LIMIT * lengths):
         return None
