@@ -40,7 +40,9 @@ def fit(models: Models, solver: str = "newton") -> Solution:
             columns=np.ascontiguousarray(design.T),
         )
     count, n, p = models.n_models, models.n_rows, models.n_terms
-    elements = n * p // 2 if lanes.design is not None else n  # half of X in single precision
+    elements = n if linalg.unrolls(p) else n * p  # with many columns w·X is formed, model by model
+    if lanes.design is not None:
+        elements = n * p // 2  # half of it in single precision
     if solver == "lbfgs":
         found = batch.run(
             _gradient_fit, count, lanes, (shared, np.int32(GRADIENT_STEPS)), row_elements=elements

@@ -11,6 +11,7 @@ from jaxlogit.core.status import Status
 from jaxlogit.separated import overlapping, settled_alone, unbounded
 from jaxlogit.solution import SINGLE_ROWS, Solution
 
+PORTION = 1 << 17  # models whose ends are in memory twice: as found, and in their place
 QUICK_STEPS = 8  # ends take 3 to 5; more means the start was too far for a local search
 
 
@@ -104,15 +105,15 @@ def inverted_ends(
 
 
 def _search_quickly(solution: Solution, contrasts, cutoff, method, ends: Ends) -> None:
-    index = solution.finite
-    every = None if len(index) == len(solution.status) else index
     common = (contrasts, np.float64(cutoff), np.int32(QUICK_STEPS))
-    single = solution.n_rows <= SINGLE_ROWS
-    found = solution.run(
-        _quick_ends, common, index=every, spread=2 * len(contrasts), method=method, single=single
-    )
-    ends.value[index], ends.status[index] = found.value, found.status
-    ends.n_steps[index], ends.residual[index] = found.n_steps, found.residual
+    options = {"method": method, "single": solution.n_rows <= SINGLE_ROWS}
+    finite = solution.finite
+    for start in range(0, len(finite), PORTION):
+        index = finite[start : start + PORTION]
+        every = None if len(index) == len(solution.status) else index
+        found = solution.run(_quick_ends, common, index=every, spread=2 * len(contrasts), **options)
+        ends.value[index], ends.status[index] = found.value, found.status
+        ends.n_steps[index], ends.residual[index] = found.n_steps, found.residual
 
 
 def _quick_ends(arrays, coef, peak, contrasts, cutoff, max_steps, *, method, unroll, single):

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from jaxlogit import batch
-from jaxlogit.core import tasks
+from jaxlogit.core import linalg, tasks
 from jaxlogit.core.status import Status
 from jaxlogit.core.working import Arrays, merge
 
@@ -79,7 +79,8 @@ class Solution:
         """Numbers in one row array of one model."""
         if self.lanes.design is not None:
             return self.lanes.design[0].size
-        return self.n_rows
+        p = self.coef.shape[1]
+        return self.n_rows * (1 if linalg.unrolls(p) else p)
 
     def run(self, task, common=(), index=None, spread=1, own=("coef", "loglik"), **options):
         """A task over models: `task(arrays, *own arrays of the solution, *common)`.
