@@ -50,6 +50,17 @@ def block_size(n_models: int, row_elements: int, part: bool = False) -> int:
     return largest
 
 
+class _Form:
+    """A task over a batch; `ready` once it was compiled."""
+
+    def __init__(self, task: Callable, options: tuple):
+        def many(lanes, shared):
+            return jax.vmap(lambda lane: task(lane, shared, **dict(options)))(lanes)
+
+        self.call = jax.jit(many)
+        self.ready = False
+
+
 class _Compiled:
     """The compiled forms of tasks, one for each task, options and shapes, the latest few.
 
@@ -59,33 +70,25 @@ class _Compiled:
     """
 
     def __init__(self):
-        self._calls: OrderedDict = OrderedDict()
+        self._forms: OrderedDict = OrderedDict()
         self._lock = threading.Lock()
 
-    def __call__(self, task: Callable, options: tuple, shapes: tuple) -> tuple[Callable, bool]:
-        """`task` over a leading axis of `lanes` with `shared` common to all, and if it is new."""
+    def __call__(self, task: Callable, options: tuple, shapes: tuple) -> "_Form":
+        """`task` over a leading axis of `lanes`, with `shared` common to all."""
         key = (task, options, shapes)
         with self._lock:
-            new = key not in self._calls
-            if new:
-                self._calls[key] = _many(task, options)
-            self._calls.move_to_end(key)
-            while len(self._calls) > MOST_COMPILED:
-                self._calls.popitem(last=False)[1].clear_cache()
-            return self._calls[key], new
+            if key not in self._forms:
+                self._forms[key] = _Form(task, options)
+            self._forms.move_to_end(key)
+            while len(self._forms) > MOST_COMPILED:
+                self._forms.popitem(last=False)[1].call.clear_cache()
+            return self._forms[key]
 
     def __len__(self) -> int:
-        return len(self._calls)
+        return len(self._forms)
 
 
 _compiled = _Compiled()
-
-
-def _many(task: Callable, options: tuple):
-    def many(lanes, shared):
-        return jax.vmap(lambda lane: task(lane, shared, **dict(options)))(lanes)
-
-    return jax.jit(many)
 
 
 def run(
@@ -128,9 +131,7 @@ def run(
     """
     count = n_models if index is None else len(index)
     size = size or block_size(count, row_elements, part or index is not None)
-    shapes = (size, *(leaf.shape[1:] for leaf in jax.tree.leaves(lanes)))
-    shapes += tuple(np.shape(leaf) for leaf in jax.tree.leaves(shared))
-    call, new = _compiled(task, tuple(sorted(options.items())), shapes)
+    form = _compiled(task, tuple(sorted(options.items())), (size, *_shapes(lanes, shared)))
     starts = range(0, max(count, 1), size)
     devices = jax.local_devices()[: len(starts)]
     with jax.enable_x64(True):
@@ -142,7 +143,7 @@ def run(
         start, stop = starts[number], min(starts[number] + size, count)
         which = number % len(devices)
         with jax.enable_x64(True), jax.default_device(devices[which]):
-            result = call(_slice(lanes, index, start, stop, size), copies[which])
+            result = form.call(_slice(lanes, index, start, stop, size), copies[which])
             leaves, structure = jax.tree.flatten(result)
             with making_room:
                 if not out:
@@ -151,11 +152,13 @@ def run(
             for whole, leaf in zip(out[1], leaves, strict=True):
                 whole[start:stop] = np.asarray(leaf)[: stop - start]
 
-    if new:  # one block alone, so that it is compiled once
+    alone = 0 if form.ready else 1
+    if alone:  # so that it is compiled once
         one_block(0)
+        form.ready = True
     on_cpu = devices[0].platform == "cpu"
     workers = max(n_threads() if on_cpu else 1, len(devices))
-    rest = range(int(new), len(starts))
+    rest = range(alone, len(starts))
     if workers == 1 or len(rest) < 2:
         for number in rest:
             one_block(number)
@@ -163,6 +166,18 @@ def run(
         with ThreadPoolExecutor(min(workers, len(rest))) as pool:
             list(pool.map(one_block, rest))
     return jax.tree.unflatten(out[0], out[1])
+
+
+def _shapes(lanes, shared) -> tuple:
+    """What a compiled form depends on beside the block's size."""
+    own, structure = jax.tree.flatten(lanes)
+    common, common_structure = jax.tree.flatten(shared)
+    return (
+        structure,
+        common_structure,
+        *((leaf.shape[1:], leaf.dtype) for leaf in own),
+        *((np.shape(leaf), np.asarray(leaf).dtype) for leaf in common),
+    )
 
 
 def _slice(lanes, index, start: int, stop: int, size: int):

@@ -61,7 +61,7 @@ def is_number(value: Any) -> bool:
     """Whether it is a single number; text is not, whatever it spells."""
     try:
         return not isinstance(value, str | bytes) and float(value) is not None
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
 
 

@@ -14,7 +14,7 @@ from jaxlogit.core.working import Arrays, merge, shared_coordinates
 from jaxlogit.data import Models
 from jaxlogit.solution import FEW, Solution
 
-SINGLE = True  # whether a fit's first steps are made in single precision
+SINGLE = True  # first steps in single precision; tests compare with what double gives
 FIRST_STEPS = {False: 5, True: 1}  # in double: enough for all but a few models in a hundred
 QUICK_STEPS = 12  # for the others; what then has no certificate is most likely separated
 CAREFUL_STEPS = 120  # a separated model takes about 30, one for each e-fold of its log-likelihood

@@ -86,14 +86,15 @@ class Solution:
         """A task over models: `task(arrays, *own arrays of the solution, *common)`.
 
         `spread` is the number of searches a model's task makes at once: it scales the block.
-        Searches carry more than fits do: half as many numbers in a row array suit them best.
+        Searches carry more than fits do: half as many numbers in a row array suit them best,
+        where that leaves enough searches.
         """
         lanes, shared = self._without_response()
         count = len(self.status) if index is None else len(index)
         arrays = tuple(getattr(self, name) for name in own)
         elements = self.row_elements * spread
-        if spread > 1:
-            elements = min(2 * elements, batch.BLOCK_ELEMENTS // LEAST_SEARCHES * spread)
+        if spread > 1 and 2 * LEAST_SEARCHES * self.row_elements <= batch.BLOCK_ELEMENTS:
+            elements *= 2
         return batch.run(
             _Task(task, count > FEW), len(self.status), (lanes, *arrays), (shared, common),
             row_elements=elements, index=index, part=self.part, **options,

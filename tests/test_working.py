@@ -104,3 +104,13 @@ def test_problem_uses_weights_times_trials():
     np.testing.assert_array_equal(rows.total, [6.0, 2.0])
     np.testing.assert_array_equal(rows.score_total, [3.0, 1.0])
     assert rows.offset_total == 2.0
+
+
+@pytest.mark.parametrize("share", [1e-6, 1e-9])
+def test_many_columns_close_to_dependent(share):
+    """Full rank stays full rank: one factor's rounding grows with p, and its shift with it."""
+    X = RANDOM.normal(size=(300, 100))
+    X[:, 99] = X[:, :99] @ RANDOM.normal(size=99) + share * X[:, 99]
+    design, transform = one_model(X)
+    assert np.all(np.any(np.asarray(transform) != 0, axis=0))
+    np.testing.assert_allclose(design.T @ design, 300 * np.eye(100), atol=1e-7)

@@ -61,7 +61,7 @@ class Bound(NamedTuple):
     """() bound on the error left, in standard errors."""
     status: Array
     n_steps: Array
-    multiplier: Array = None
+    multiplier: Array | None = None
     """() λ, with U(β) = −λc, where the search follows it."""
 
 

@@ -50,6 +50,7 @@ def quick_ends(
         if not single:
             return walk(*data, start, max_steps, BOUND_ERROR)
         near = walk(*in_single((*data, start)), SINGLE_STEPS, NEAR_END)
+        assert near.multiplier is not None
         arrived = near.status == Status.CONVERGED
         start = tuple(
             jnp.where(arrived, new.astype(old.dtype), old)

@@ -104,8 +104,11 @@ def _lapack_cholesky(matrix, vectors) -> Factor:
     diagonal = jnp.diagonal(lower)
     relative = diagonal**2 / jnp.maximum(jnp.diagonal(matrix), jnp.finfo(matrix.dtype).tiny)
     smallest = jnp.where(jnp.all(jnp.isfinite(diagonal)), jnp.min(relative), -1.0)
-    factor = Factor(lower, 1.0 / diagonal, smallest)
-    return factor._replace(halves=tuple(half_solve(factor, vector) for vector in vectors))
+    halves = ()
+    if vectors:
+        right = jnp.stack(vectors, axis=1)
+        halves = tuple(jax.scipy.linalg.solve_triangular(lower, right, lower=True).T)
+    return Factor(lower, 1.0 / diagonal, smallest, halves)
 
 
 def half_solve(factor: Factor, vector):
@@ -138,6 +141,11 @@ def back_solve(factor: Factor, half):
 def solve(factor: Factor, vector):
     """H⁻¹v, (p,)."""
     return back_solve(factor, half_solve(factor, vector))
+
+
+def vector(a):
+    """A vector as an array, be it an array or a list of scalars."""
+    return jnp.stack(a) if isinstance(a, list) else a
 
 
 def dot(a, b):

@@ -186,9 +186,8 @@ def newton(
             correction = linalg.solve(factor, 0.5 * bend(state.coef, step))
             step = step + correction
         status = jnp.where(converged, jnp.int32(Status.CONVERGED), jnp.int32(RUNNING))
-        if (
-            halving and scale.reach is not None
-        ):  # a nearly singular information can throw a search out of the numbers' range
+        if halving and scale.reach is not None:
+            # A nearly singular information can throw a search out of the numbers' range.
             longest = scale.reach * jnp.linalg.norm(step)
             step = step * jnp.minimum(1.0, LONGEST_MOVE / longest)
         moved = state._replace(

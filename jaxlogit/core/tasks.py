@@ -191,9 +191,8 @@ def std_error(arrays: Arrays, coef, contrasts, *, unroll: bool = True):
     """Standard errors sqrt(c'I⁻¹c) of contrasts (q, p) in the user's coordinates, (q,)."""
     model = problem(arrays)
     at = evaluate(model.rows, coef, unroll=unroll)
-    factor = linalg.cholesky(at.information, coef.shape[0])
-    halves = (linalg.half_solve(factor, c) for c in contrasts @ model.transform)
-    return jnp.sqrt(jnp.stack([linalg.dot(half, half) for half in halves]))
+    factor = linalg.cholesky(at.information, coef.shape[0], *(contrasts @ model.transform))
+    return jnp.sqrt(jnp.stack([linalg.dot(half, half) for half in factor.halves]))
 
 
 class Tested(NamedTuple):

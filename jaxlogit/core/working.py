@@ -22,7 +22,7 @@ RANK_LIMIT = (
 )
 
 
-SHIFT = 1e-14  # added to a unit diagonal: above the rounding of its factor
+SHIFT = 10.0  # times (p + √n) machine epsilons, more than the rounding of X'X and of its factor
 CLEAR_PIVOT = 1e-4  # above it one round leaves columns orthogonal to 1e-12
 MAX_ROUNDS = 5
 
@@ -114,8 +114,8 @@ def orthogonal_columns(design, used=None):
 
     Cholesky QR: with LL' = X'X, scaled to a unit diagonal, X L⁻ᵀ has orthogonal columns up to
     rounding over the smallest pivot. Products and one small factor are all it takes, where
-    Gram–Schmidt and reflections work column by column. A pivot below `CLEAR_PIVOT` asks for
-    another round on the result, with a shift that keeps the factor in the numbers' range.
+    Gram–Schmidt and reflections work column by column. A shift of the diagonal keeps the factor
+    in the numbers' range, and a pivot below `CLEAR_PIVOT` asks for another round on the result.
     A column that the ones before it explain becomes zero, in X T and in T.
     Source: Fukaya et al. (2020), SIAM Journal on Scientific Computing 42:A477–A503,
     doi:10.1137/18M1218212.
@@ -126,6 +126,7 @@ def orthogonal_columns(design, used=None):
     size = jnp.max(jnp.abs(design), axis=0)
     size = jnp.where(size > 0, size, 1.0)  # squares of 1e200 would overflow
     identity = jnp.eye(p, dtype=design.dtype)
+    shift = SHIFT * (p + n**0.5) * float(jnp.finfo(design.dtype).eps)
 
     def advance(state: _Round) -> _Round:
         gram = state.columns @ state.columns.T
@@ -133,13 +134,12 @@ def orthogonal_columns(design, used=None):
         first = state.n_rounds == 0
         share = jnp.where(first & (length > 0), 1.0, state.share * length / np.sqrt(n))
         length = jnp.where(length > 0, length, 1.0)
-        scaled = gram / (length[:, None] * length[None, :]) * (1.0 - identity) + identity * (
-            1.0 + SHIFT
-        )
+        scaled = gram / (length[:, None] * length[None, :])
+        scaled = jnp.where(identity > 0, 1.0 + shift, scaled)
         packed = linalg.pack(scaled) if linalg.unrolls(p) else scaled
         factor = linalg.cholesky(packed, p, *identity)
-        inverse = jnp.stack([jnp.stack(list(half)) for half in factor.halves], axis=1)
-        roots = 1.0 / jnp.stack(list(factor.inverse_diagonal))
+        inverse = jnp.stack([linalg.vector(half) for half in factor.halves], axis=1)
+        roots = 1.0 / linalg.vector(factor.inverse_diagonal)
         share = share * roots
         kept = (share > RANK_LIMIT) & jnp.isfinite(share)
         step = jnp.where(kept[:, None], inverse * (np.sqrt(n) / length)[None, :], 0.0)
@@ -159,7 +159,7 @@ def orthogonal_columns(design, used=None):
         jnp.int32(0),
     )
     end = jax.lax.while_loop(
-        lambda state: ~state.settled & (state.n_rounds < MAX_ROUNDS), advance, advance(start)
+        lambda state: ~state.settled & (state.n_rounds < MAX_ROUNDS), advance, start
     )
     return end.columns, end.transform.T
 
