@@ -157,7 +157,9 @@ def run(
         one_block(0)
         form.ready = True
     on_cpu = devices[0].platform == "cpu"
-    workers = max(n_threads() if on_cpu else 1, len(devices))
+    cores = n_threads() if on_cpu else 1
+    # One more thread than cores computes while another copies; one alone was asked for as one.
+    workers = max(cores + 1 if cores > 1 else 1, len(devices))
     rest = range(alone, len(starts))
     if workers == 1 or len(rest) < 2:
         for number in rest:
