@@ -8,6 +8,7 @@ is that of a few blocks, whatever the number of models.
 """
 
 import os
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -21,6 +22,7 @@ BLOCK_ELEMENTS = 1 << 17  # numbers in one row array of a block: three of them f
 ACCELERATOR_ELEMENTS = 1 << 27
 LARGEST_BLOCK = 4096
 SMALL_BLOCKS = (1, 16, 256)  # few sizes, so that few shapes are compiled
+LAPACK = re.compile(r"\b(cholesky|triangular_solve|eigh|qr|geqrf|householder_product|lu|svd)\[")
 MOST_COMPILED = 48  # kept at a time; a study's cell with every method needs about 30
 
 
@@ -51,7 +53,11 @@ def block_size(n_models: int, row_elements: int, part: bool = False) -> int:
 
 
 class _Form:
-    """A task over a batch; `ready` once it was compiled."""
+    """A task over a batch; `ready` once it was compiled, and whether blocks may run at a time.
+
+    On the CPU XLA's LAPACK routines share a batch among the threads that also run whole blocks:
+    two blocks that wait for each other's threads wait for ever. Such blocks go one by one.
+    """
 
     def __init__(self, task: Callable, options: tuple):
         def many(lanes, shared):
@@ -59,6 +65,11 @@ class _Form:
 
         self.call = jax.jit(many)
         self.ready = False
+        self.serial = False
+
+    def prepare(self, lanes, shared) -> None:
+        """Look for LAPACK's routines; the trace is kept for the call that follows."""
+        self.serial = bool(LAPACK.search(str(self.call.trace(lanes, shared).jaxpr)))
 
 
 class _Compiled:
@@ -143,7 +154,10 @@ def run(
         start, stop = starts[number], min(starts[number] + size, count)
         which = number % len(devices)
         with jax.enable_x64(True), jax.default_device(devices[which]):
-            result = form.call(_slice(lanes, index, start, stop, size), copies[which])
+            block = _slice(lanes, index, start, stop, size)
+            if not form.ready:
+                form.prepare(block, copies[which])
+            result = form.call(block, copies[which])
             leaves, structure = jax.tree.flatten(result)
             with making_room:
                 if not out:
@@ -157,9 +171,9 @@ def run(
         one_block(0)
         form.ready = True
     on_cpu = devices[0].platform == "cpu"
-    cores = n_threads() if on_cpu else 1
+    cores = n_threads() if on_cpu and not form.serial else 1
     # One more thread than cores computes while another copies; one alone was asked for as one.
-    workers = max(cores + 1 if cores > 1 else 1, len(devices))
+    workers = max(cores + 1 if cores > 1 else 1, 1 if on_cpu and form.serial else len(devices))
     rest = range(alone, len(starts))
     if workers == 1 or len(rest) < 2:
         for number in rest:

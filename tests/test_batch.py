@@ -203,3 +203,27 @@ def test_compilations_do_not_depend_on_the_number_of_models(problem, monkeypatch
         return len(batch._compiled)
 
     assert forms(1000) == forms(3000) <= 4
+
+
+def factors(lane, shared):
+    return jnp.linalg.eigh(lane)[0] + jnp.linalg.cholesky(lane)[0] + shared
+
+
+def test_blocks_with_lapack_do_not_wait_for_each_other_for_ever():
+    root = np.random.default_rng(1).normal(size=(4096, 12, 9))
+    lanes = np.swapaxes(root, 1, 2) @ root
+    for _ in range(3):
+        found = batch.run(factors, len(lanes), lanes, np.float64(0), row_elements=1, size=256)
+    np.testing.assert_allclose(
+        found, np.linalg.eigvalsh(lanes) + np.linalg.cholesky(lanes)[:, 0], rtol=1e-8
+    )
+
+
+def test_quick_fits_run_at_a_time(problem, monkeypatch):
+    """No LAPACK in them: nothing would be gained by more than one thread otherwise."""
+    monkeypatch.setattr(batch, "_compiled", batch._Compiled())
+    X, y, _ = problem
+    jaxlogit.fit(X, y)
+    forms = batch._compiled._forms
+    quick = [form for key, form in forms.items() if "quick" in key[0].__name__]
+    assert quick and not any(form.serial for form in quick)
