@@ -8,11 +8,11 @@ is that of a few blocks, whatever the number of models.
 """
 
 import os
-import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import jax
@@ -22,7 +22,7 @@ BLOCK_ELEMENTS = 1 << 17  # numbers in one row array of a block: three of them f
 ACCELERATOR_ELEMENTS = 1 << 27
 LARGEST_BLOCK = 4096
 SMALL_BLOCKS = (1, 16, 256)  # few sizes, so that few shapes are compiled
-LAPACK = re.compile(r"\b(cholesky|triangular_solve|eigh|qr|geqrf|householder_product|lu|svd)\[")
+LAPACK = set("cholesky eigh geqrf householder_product lu qr svd triangular_solve".split())
 MOST_COMPILED = 48  # kept at a time; a study's cell with every method needs about 30
 
 
@@ -53,10 +53,11 @@ def block_size(n_models: int, row_elements: int, part: bool = False) -> int:
 
 
 class _Form:
-    """A task over a batch; `ready` once it was compiled, and whether blocks may run at a time.
+    """A task over a batch, whether it was compiled, and whether its blocks take turns.
 
     On the CPU XLA's LAPACK routines share a batch among the threads that also run whole blocks:
-    two blocks that wait for each other's threads wait for ever. Such blocks go one by one.
+    two blocks that wait for each other's threads wait for ever. So such blocks take turns, also
+    those of calls from other threads.
     """
 
     def __init__(self, task: Callable, options: tuple):
@@ -65,11 +66,23 @@ class _Form:
 
         self.call = jax.jit(many)
         self.ready = False
-        self.serial = False
+        self.turns: AbstractContextManager = nullcontext()
 
     def prepare(self, lanes, shared) -> None:
-        """Look for LAPACK's routines; the trace is kept for the call that follows."""
-        self.serial = bool(LAPACK.search(str(self.call.trace(lanes, shared).jaxpr)))
+        """Look for LAPACK's routines; JAX keeps the trace for the call that follows."""
+        operations = _primitives(self.call.trace(lanes, shared).jaxpr)
+        if jax.default_backend() == "cpu" and not LAPACK.isdisjoint(operations):
+            self.turns = _turns
+
+
+def _primitives(jaxpr) -> Iterator[str]:
+    """Names of all operations of a traced function, those of loops and branches among them."""
+    for equation in jaxpr.eqns:
+        yield equation.primitive.name
+        for value in jax.tree.leaves(tuple(equation.params.values())):
+            inner = getattr(value, "jaxpr", value)
+            if hasattr(inner, "eqns"):
+                yield from _primitives(inner)
 
 
 class _Compiled:
@@ -100,6 +113,7 @@ class _Compiled:
 
 
 _compiled = _Compiled()
+_turns = threading.Lock()
 
 
 def run(
@@ -157,7 +171,8 @@ def run(
             block = _slice(lanes, index, start, stop, size)
             if not form.ready:
                 form.prepare(block, copies[which])
-            result = form.call(block, copies[which])
+            with form.turns:
+                result = jax.block_until_ready(form.call(block, copies[which]))
             leaves, structure = jax.tree.flatten(result)
             with making_room:
                 if not out:
@@ -171,9 +186,9 @@ def run(
         one_block(0)
         form.ready = True
     on_cpu = devices[0].platform == "cpu"
-    cores = n_threads() if on_cpu and not form.serial else 1
+    cores = n_threads() if on_cpu else 1
     # One more thread than cores computes while another copies; one alone was asked for as one.
-    workers = max(cores + 1 if cores > 1 else 1, 1 if on_cpu and form.serial else len(devices))
+    workers = max(cores + 1 if cores > 1 else 1, len(devices))
     rest = range(alone, len(starts))
     if workers == 1 or len(rest) < 2:
         for number in rest:
