@@ -13,16 +13,21 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Any
 
 import jax
 import numpy as np
 
-BLOCK_ELEMENTS = 1 << 17  # numbers in one row array of a block: three of them fill a 2 MiB cache
+BLOCK_ELEMENTS = 1 << 17  # numbers in one row array of a block: it fits a core's cache
 ACCELERATOR_ELEMENTS = 1 << 27
 LARGEST_BLOCK = 4096
-SMALL_BLOCKS = (1, 16, 256)  # few sizes, so that few shapes are compiled
+SMALL_BLOCKS = (1, 16, 272)  # few sizes, so that few shapes are compiled
+MANY_BLOCKS = 6
+REGISTER = 16  # numbers in single precision in the widest vector registers
+ALIAS = 256  # numbers: rows that are a multiple of it apart share lines of the first cache
 LAPACK = set("cholesky eigh geqrf householder_product lu qr svd triangular_solve".split())
+CPU_OPTIONS = {"xla_cpu_prefer_vector_width": 512}  # where there are such registers; XLA's is 256
 MOST_COMPILED = 48  # kept at a time; a study's cell with every method needs about 30
 
 
@@ -36,18 +41,32 @@ def n_threads() -> int:
     return os.cpu_count() or 1
 
 
-def block_size(n_models: int, row_elements: int, part: bool = False) -> int:
-    """Models per block, where one model's row arrays hold `row_elements` numbers.
+def block_size(n_models: int, row_elements: int, part: bool = False, searches: int = 1) -> int:
+    """Models per block, where one search's row arrays hold `row_elements` numbers.
 
-    With `part` the models are some of a larger batch: nothing is compiled for just one of them.
+    A model makes `searches` of them at a time. With `part` the models are some of a larger
+    batch: nothing is compiled for just one of them.
     """
     on_cpu = jax.default_backend() == "cpu"
     budget = BLOCK_ELEMENTS if on_cpu else ACCELERATOR_ELEMENTS
-    largest = 1 << max(0, (budget // max(1, row_elements)).bit_length() - 1)
+    largest = max(1, budget // max(1, row_elements * searches))
     if on_cpu:
         largest = min(largest, LARGEST_BLOCK)
     for size in SMALL_BLOCKS:
         if n_models <= size < largest and not (part and size == 1):
+            return size
+    few = n_models < MANY_BLOCKS * largest  # large blocks would leave cores with nothing to do
+    return _suited(max(1, largest // 3) if few else largest, searches)
+
+
+def _suited(largest: int, searches: int) -> int:
+    """The largest number of models, down to three quarters, whose searches suit the processor.
+
+    They are the last axis of every array: whole vector registers; and where they were a multiple
+    of a power of two, rows would fall on the same lines of the cache and drive each other out.
+    """
+    for size in range(largest, 3 * largest // 4, -1):
+        if size * searches % REGISTER == 0 and size * searches % ALIAS:
             return size
     return largest
 
@@ -64,7 +83,8 @@ class _Form:
         def many(lanes, shared):
             return jax.vmap(lambda lane: task(lane, shared, **dict(options)))(lanes)
 
-        self.call = jax.jit(many)
+        on_cpu = jax.default_backend() == "cpu"
+        self.call = jax.jit(many, compiler_options=CPU_OPTIONS if on_cpu else None)
         self.ready = False
         self.turns: AbstractContextManager = nullcontext()
 
@@ -126,6 +146,7 @@ def run(
     index: np.ndarray | None = None,
     size: int | None = None,
     part: bool = False,
+    searches: int = 1,
     **options,
 ) -> Any:
     """Apply `task(lane, shared, **options)` to every model, or to those in `index`.
@@ -141,13 +162,15 @@ def run(
     shared : pytree of arrays
         What they have in common.
     row_elements : int
-        Numbers in one row array of one model: it sets the block size.
+        Numbers in one row array of one search: it sets the block size.
     index : (k,) int array, optional
         Run only these models, in this order.
     size : int, optional
         Models per block, where a shape already compiled is to be used again.
     part : bool
         Whether the models are some of a larger batch, as they are with `index`.
+    searches : int
+        What a model's task does at a time: it scales the block.
 
     Returns
     -------
@@ -155,7 +178,7 @@ def run(
         The task's results with the models as leading axis.
     """
     count = n_models if index is None else len(index)
-    size = size or block_size(count, row_elements, part or index is not None)
+    size = size or block_size(count, row_elements, part or index is not None, searches)
     form = _compiled(task, tuple(sorted(options.items())), (size, *_shapes(lanes, shared)))
     starts = range(0, max(count, 1), size)
     devices = jax.local_devices()[: len(starts)]
@@ -194,9 +217,14 @@ def run(
         for number in rest:
             one_block(number)
     else:
-        with ThreadPoolExecutor(min(workers, len(rest))) as pool:
-            list(pool.map(one_block, rest))
+        list(_threads(workers).map(one_block, rest))
     return jax.tree.unflatten(out[0], out[1])
+
+
+@cache
+def _threads(count: int) -> ThreadPoolExecutor:
+    """Threads that stay: to start them anew, with memory of their own, takes a millisecond."""
+    return ThreadPoolExecutor(count, thread_name_prefix="jaxlogit")
 
 
 def _shapes(lanes, shared) -> tuple:

@@ -15,8 +15,11 @@ from jaxlogit.data import Models
 from jaxlogit.solution import FEW, Solution
 
 SINGLE = True  # first steps in single precision; tests compare with what double gives
-FIRST_STEPS = {False: 5, True: 1}  # in double: enough for all but a few models in a hundred
-QUICK_STEPS = 12  # for the others; what then has no certificate is most likely separated
+FIRST = {
+    False: tasks.Budget(np.int32(0), np.int32(5)),
+    True: tasks.Budget(np.int32(5), np.int32(1)),
+}  # enough for all but a few models in a hundred
+REST = tasks.Budget(np.int32(0), np.int32(12))  # then what has no certificate is likely separated
 CAREFUL_STEPS = 120  # a separated model takes about 30, one for each e-fold of its log-likelihood
 GRADIENT_STEPS = 500
 
@@ -48,7 +51,7 @@ def fit(models: Models, solver: str = "newton") -> Solution:
             _gradient_fit, count, lanes, (shared, np.int32(GRADIENT_STEPS)), row_elements=elements
         )
     else:
-        found = _fit_quickly(lanes, shared, count, elements)
+        found = _fit_quickly(lanes, shared, models, elements)
     own = lanes._replace(score_total=found.score_total, offset_total=found.offset_total)
     solution = Solution(
         own, shared, found.coef, found.user_coef, np.full(count, np.nan), found.status,
@@ -81,31 +84,35 @@ def _used_rows(models: Models) -> np.ndarray:
     return design
 
 
-def _fit_quickly(lanes: Arrays, shared: Arrays, count: int, elements: int) -> tasks.Found:
-    """All models a few steps, then the unfinished ones apart.
+def _fit_quickly(lanes: Arrays, shared: Arrays, models: Models, elements: int) -> tasks.Found:
+    """All models a few steps, then the unfinished ones from where they stand.
 
     A block runs as long as its slowest model.
     """
-    size = batch.block_size(count, elements)
-    unroll = count > FEW
-    found = batch.run(
-        _quick_fit, count, lanes, (shared, np.int32(FIRST_STEPS[SINGLE])),
-        row_elements=elements, size=size, unroll=unroll, single=SINGLE,
-    )  # fmt: skip
+    count = models.n_models
+    options = {
+        "row_elements": elements,
+        "size": batch.block_size(count, elements),
+        "unroll": count > FEW,
+        "single": SINGLE,
+    }
+    nowhere = np.broadcast_to(np.nan, (count, models.n_terms))
+    found = batch.run(_quick_fit, count, (lanes, nowhere), (shared, FIRST[SINGLE]), **options)
     left = np.flatnonzero(found.status == tasks.UNDECIDED)
     if len(left):
         again = batch.run(
-            _quick_fit, count, lanes, (shared, np.int32(QUICK_STEPS)),
-            row_elements=elements, index=left, size=size, unroll=unroll, single=SINGLE,
-        )  # fmt: skip
+            _quick_fit, count, (lanes, found.coef), (shared, REST), index=left, **options
+        )
+        again.n_steps[:] += found.n_steps[left]
         for whole, part in zip(found, again, strict=True):
             if whole is not None:
                 whole[left] = part
     return found
 
 
-def _quick_fit(lane: Arrays, shared, *, unroll: bool, single: bool):
-    return tasks.quick_fit(merge(lane, shared[0]), shared[1], unroll=unroll, single=single)
+def _quick_fit(lane, shared, *, unroll: bool, single: bool):
+    arrays, coef = merge(lane[0], shared[0]), lane[1]
+    return tasks.quick_fit(arrays, coef, shared[1], unroll=unroll, single=single)
 
 
 def _gradient_fit(lane: Arrays, shared):

@@ -60,7 +60,7 @@ def _restricted(solution: Solution, constraints: np.ndarray, nulls: np.ndarray):
     if len(index):
         every = None if len(index) == count else index
         quick = solution.run(
-            _quick_tests, (constraints, nulls, np.int32(QUICK_STEPS)), index=every, spread=h
+            _quick_tests, (constraints, nulls, np.int32(QUICK_STEPS)), index=every, searches=h
         )
         for whole, part in zip(found, quick, strict=True):
             whole[index] = part
@@ -113,7 +113,7 @@ def _settle_separated(solution: Solution, constraints, nulls, found: tasks.Teste
     alone = np.all(alone.reshape(len(index), h, q), axis=-1)
     if not np.any(alone):
         return
-    quick = part.run(_quick_tests, (constraints, nulls, np.int32(QUICK_STEPS)), spread=h)
+    quick = part.run(_quick_tests, (constraints, nulls, np.int32(QUICK_STEPS)), searches=h)
     good = alone & (quick.status == Status.CONVERGED)
     model, term = index[np.nonzero(good)[0]], np.nonzero(good)[1]
     for whole, value in zip(found, quick, strict=True):

@@ -111,7 +111,9 @@ def _search_quickly(solution: Solution, contrasts, cutoff, method, ends: Ends) -
     for start in range(0, len(finite), PORTION):
         index = finite[start : start + PORTION]
         every = None if len(index) == len(solution.status) else index
-        found = solution.run(_quick_ends, common, index=every, spread=2 * len(contrasts), **options)
+        found = solution.run(
+            _quick_ends, common, index=every, searches=2 * len(contrasts), **options
+        )
         ends.value[index], ends.status[index] = found.value, found.status
         ends.n_steps[index], ends.residual[index] = found.n_steps, found.residual
 

@@ -12,7 +12,6 @@ from jaxlogit.core.status import Status
 from jaxlogit.core.working import Arrays, merge
 
 SINGLE_ROWS = 500  # up to here interval ends gain from first steps in single precision
-LEAST_SEARCHES = 128  # at once in a block: fewer, and the overhead of each operation shows
 FEW = 16  # models for which unrolled systems would take longer to compile than to solve
 SEPARATED = (int(Status.SEPARATED_QUASI), int(Status.SEPARATED_COMPLETE))
 
@@ -82,22 +81,18 @@ class Solution:
         p = self.coef.shape[1]
         return self.n_rows * (1 if linalg.unrolls(p) else p)
 
-    def run(self, task, common=(), index=None, spread=1, own=("coef", "loglik"), **options):
+    def run(self, task, common=(), index=None, searches=1, own=("coef", "loglik"), **options):
         """A task over models: `task(arrays, *own arrays of the solution, *common)`.
 
-        `spread` is the number of searches a model's task makes at once: it scales the block.
-        Searches carry more than fits do: half as many numbers in a row array suit them best,
-        where that leaves enough searches.
+        `searches` is the number of searches a model's task makes at a time.
         """
         lanes, shared = self._without_response()
         count = len(self.status) if index is None else len(index)
         arrays = tuple(getattr(self, name) for name in own)
-        elements = self.row_elements * spread
-        if spread > 1 and 2 * LEAST_SEARCHES * self.row_elements <= batch.BLOCK_ELEMENTS:
-            elements *= 2
         return batch.run(
             _Task(task, count > FEW), len(self.status), (lanes, *arrays), (shared, common),
-            row_elements=elements, index=index, part=self.part, **options,
+            row_elements=self.row_elements, index=index, part=self.part, searches=searches,
+            **options,
         )  # fmt: skip
 
     def run_rows(

@@ -71,11 +71,14 @@ def test_threads_by_affinity_without_a_number(monkeypatch, value):
 
 def test_block_sizes():
     """Few sizes, so that few shapes are compiled; never more rows than the budget."""
-    sizes = {batch.block_size(count, rows) for count in (1, 5, 16, 17, 300, 10**6)
-             for rows in (10, 189, 5000, 10**9)}  # fmt: skip
-    assert len(sizes) <= 8
-    assert all(size & (size - 1) == 0 for size in sizes)
-    assert batch.block_size(10**6, 189) * 189 <= batch.BLOCK_ELEMENTS
+    counts = [*range(1, 6000, 7), 10**6]
+    for rows in (10, 189, 5000, 10**9):
+        for searches in (1, 20):
+            sizes = {batch.block_size(count, rows, searches=searches) for count in counts}
+            assert len(sizes) <= len(batch.SMALL_BLOCKS) + 2
+            assert max(sizes) * searches * rows <= batch.BLOCK_ELEMENTS or sizes == {1}
+            assert all(size * searches % batch.ALIAS for size in sizes)
+    assert batch.block_size(10**6, 189) % batch.REGISTER == 0
     assert batch.block_size(10**6, 10**9) == 1
     assert batch.block_size(1, 10) == 1
 

@@ -95,13 +95,14 @@ def log_partition_sum(eta, mu):
     [1/2, 1) add up to the logarithm of their product: no second exponential, no log1p.
     """
     larger = jnp.maximum(mu, 1.0 - mu)
-    n_rows = int(-PRODUCT_SHARE * jnp.finfo(eta.dtype).minexp)
-    n_blocks = -(-eta.shape[0] // n_rows)
-    n_rows = -(-eta.shape[0] // n_blocks)
-    if n_blocks > 1:
-        larger = jnp.pad(larger, (0, n_blocks * n_rows - eta.shape[0]), constant_values=1.0)
-    products = jnp.prod(larger.reshape(n_blocks, n_rows), axis=1)
-    return jnp.sum(jnp.maximum(eta, 0.0)) - jnp.sum(jnp.log(products))
+    n, at_most = eta.shape[0], int(-PRODUCT_SHARE * jnp.finfo(eta.dtype).minexp)
+    folds = min((n - 1).bit_length(), at_most.bit_length() - 1)
+    factors = jnp.pad(larger, (0, -n % (1 << folds)), constant_values=1.0)
+    for _ in range(folds):  # halves and `@`: reductions that leave models the last axis
+        half = len(factors) // 2
+        factors = factors[:half] * factors[half:]
+    logs = jnp.log(factors)
+    return jnp.ones_like(eta) @ jnp.maximum(eta, 0.0) - jnp.ones_like(logs) @ logs
 
 
 def linear_predictor(rows: Rows, coef):

@@ -69,23 +69,23 @@ def cholesky(symmetric, p: int, *vectors) -> Factor:
     """
     if symmetric.ndim == 2:
         return _lapack_cholesky(symmetric, vectors)
-    columns: list = []
+    columns: list[list] = []
     inverse_diagonal = []
     smallest = None
     for j in range(p):
         start = packed_size(p) - packed_size(p - j)
-        column = symmetric[start : start + p - j]
-        if vectors:
-            column = jnp.concatenate([column, jnp.stack([vector[j] for vector in vectors])])
+        column = [symmetric[start + i] for i in range(p - j)]
         diagonal = column[0]
+        column += [vector[j] for vector in vectors]
         for k, earlier in enumerate(columns):
-            column = column - earlier[j - k :] * earlier[j - k]
+            below = earlier[j - k :]
+            column = [a - b * below[0] for a, b in zip(column, below, strict=True)]
         pivot = column[0]
         tiny = jnp.finfo(diagonal.dtype).tiny
         relative = pivot / jnp.maximum(diagonal, tiny)
         smallest = relative if smallest is None else jnp.minimum(smallest, relative)
         inverse = jax.lax.rsqrt(jnp.maximum(pivot, tiny))
-        columns.append(column * inverse)
+        columns.append([a * inverse for a in column])
         inverse_diagonal.append(inverse)
     assert smallest is not None
     halves = tuple([column[p - j + i] for j, column in enumerate(columns)]

@@ -33,6 +33,13 @@ SPENT = 1e-10  # squared decrement at which a failed search had nothing left to 
 UNDECIDED = -2  # status of a model that goes on to the next stage
 
 
+class Budget(NamedTuple):
+    """The most steps that a search may take in each precision."""
+
+    single: Array
+    double: Array
+
+
 class Found(NamedTuple):
     """A certified maximum, or none; its log-likelihood is computed when it is needed."""
 
@@ -56,21 +63,28 @@ class Settled(NamedTuple):
     nullity: Array
 
 
-def quick_fit(arrays: Arrays, max_steps, *, unroll: bool = True, single: bool = False) -> Found:
-    """Undamped Newton from 0; UNDECIDED without a certificate.
+def quick_fit(
+    arrays: Arrays, coef, budget: Budget, *, unroll: bool = True, single: bool = False
+) -> Found:
+    """Undamped Newton from `coef` (p,), from 0 where that is nan; UNDECIDED without a certificate.
 
-    With `single` the first steps are made in single precision; the certificate is always double.
+    An unfinished search goes on where it stands when its `coef` comes back as a start. With
+    `single` the first steps are made in single precision; the certificate is always double.
     """
     model = problem(arrays)
     start, n_first = first_step(model)
+    begun = jnp.all(jnp.isfinite(coef))
+    start, n_first = jnp.where(begun, coef, start), jnp.where(begun, 0, n_first)
     at = partial(evaluate, model.rows, unroll=unroll)
     if single:
         roughly = partial(evaluate, in_single(model.rows), unroll=unroll)
-        near, n_single = approach(roughly, in_single(start), SINGLE_STEPS)
-        start, n_first = near.astype(start.dtype), n_first + n_single
+        near, n_single = approach(roughly, in_single(start), budget.single)
+        start = jnp.where(n_single > 0, near.astype(start.dtype), start)
+        n_first = n_first + n_single
+    max_steps = n_first + budget.double
     search = start_search(start)._replace(n_steps=n_first)
     bend = partial(score_bend, model.rows) if single else None
-    end = newton(at, search, model.scale, max_steps + n_first, bend=bend, halving=False)
+    end = newton(at, search, model.scale, max_steps, bend=bend, halving=False)
     done = end.status == Status.CONVERGED
     status = jnp.where(done, end.status, jnp.int32(UNDECIDED))
     return _found(model, end.coef, status, end.n_steps)
