@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxlogit import data, fitting, hypotheses, intervals, predictions
+from jaxlogit import alike, data, fitting, hypotheses, intervals, predictions
 from jaxlogit.core import tails, tasks
-from jaxlogit.core.status import Status
 from jaxlogit.data import Models, check_choice, check_contrasts, check_level
 from jaxlogit.results import Interval, Profile, Separation, Test, tally
 from jaxlogit.solution import Solution
@@ -72,7 +71,8 @@ def fit(
     """
     check_choice("solver", solver, FIT_SOLVERS)
     models = data.collect(X, y, trials, weights, offset, names)
-    return Fit(models, fitting.fit(models, solver))
+    once, which = alike.gather(models)
+    return Fit(models, fitting.fit(once, solver), which)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +86,8 @@ class Fit:
 
     _models: Models
     _solution: Solution
+    _which: np.ndarray | None = None
+    """(B,) place in the solution of each model; None where every model has its own."""
 
     # -- what was fitted -------------------------------------------------------------------
 
@@ -106,20 +108,31 @@ class Fit:
     def __getitem__(self, index: int | slice) -> "Fit":
         """Model i, or a slice of models."""
         if isinstance(index, slice):
-            return Fit(self._models.take(index, single=False), self._solution.take(index))
+            return Fit(self._models.take(index, single=False), self._part(index))
         number = self._models.number(index)
         if self._models.single:
             return self
         one = slice(number, number + 1)
-        return Fit(self._models.take(one, single=True), self._solution.take(one))
+        return Fit(self._models.take(one, single=True), self._part(one))
+
+    def _part(self, index: slice) -> Solution:
+        return self._solution.take(index if self._which is None else self._which[index])
 
     def __repr__(self) -> str:
         """Shapes and a tally of statuses."""
         n, p = self._models.n_rows, self._models.n_terms
         count = "1 model" if self._models.single else f"{self.n_models:,} models"
-        return f"<Fit: {count}, {n} rows, {p} coefficients; {tally(self._solution.status)}>"
+        return f"<Fit: {count}, {n} rows, {p} coefficients; {tally(self.status)}>"
+
+    def _each(self, array: np.ndarray) -> np.ndarray:
+        """What the solution has, for every model."""
+        return array if self._which is None else array[self._which]
 
     def _out(self, array: np.ndarray) -> np.ndarray:
+        """What the solution has, as handed out."""
+        return self._shown(self._each(array))
+
+    def _shown(self, array: np.ndarray) -> np.ndarray:
         """The array as handed out: read-only, since the fit goes on using it."""
         shown = array.view()
         shown.flags.writeable = False
@@ -153,7 +166,7 @@ class Fit:
     def covariance(self) -> np.ndarray:
         """Inverse information (B, p, p) of the coefficients; nan without a maximum."""
         p = self._models.n_terms
-        out = np.full((self.n_models, p, p), np.nan)
+        out = np.full((len(self._solution.status), p, p), np.nan)
         index = self._solution.finite
         if len(index):
             out[index] = self._solution.run(_covariance, index=index, own=("coef",))
@@ -170,7 +183,8 @@ class Fit:
     @cached_property
     def deviance(self) -> np.ndarray:
         """Twice the log-likelihood lost against a model with one parameter for each row, (B,)."""
-        return self._out(2.0 * (predictions.saturated(self._models) - self._solution.loglik))
+        loglik = self._each(self._solution.loglik)
+        return self._shown(2.0 * (predictions.saturated(self._models) - loglik))
 
     @property
     def status(self) -> np.ndarray:
@@ -297,24 +311,7 @@ class Fit:
 
     def separation(self) -> Separation:
         """Whether finite estimates exist: by model, and by coefficient, with the direction."""
-        solution = self._solution
-        kinds = {
-            int(Status.CONVERGED): "overlap",
-            int(Status.SEPARATED_QUASI): "quasi",
-            int(Status.SEPARATED_COMPLETE): "complete",
-        }
-        model = np.array([kinds.get(int(code), "unknown") for code in solution.status])
-        estimate = self._estimate
-        words = np.where(np.isposinf(estimate), "+inf", np.where(np.isneginf(estimate), "-inf", ""))
-        words = np.where(
-            np.isnan(estimate), "indeterminate", np.where(words == "", "finite", words)
-        )
-        words = np.where((model == "unknown")[:, None], "unknown", words)
-        direction = np.full(estimate.shape, np.nan)
-        index = solution.separated
-        if len(index):
-            part = solution.take(index)
-            direction[index] = hypotheses.user_coefficients(part, part.direction)
+        model, words, direction = predictions.separation(self._solution, self._estimate)
         return Separation(self._out(model), self._out(words), self._out(direction))
 
     def predict(self, X_new: Any, *, offset: Any = None) -> np.ndarray:
@@ -323,7 +320,8 @@ class Fit:
         0 or 1 where a separated model's linear predictor is infinite, nan where it has no
         limit.
         """
-        return self._out(predictions.probabilities(self._models, self._solution, X_new, offset))
+        solution = self._part(slice(None))
+        return self._shown(predictions.probabilities(self._models, solution, X_new, offset))
 
     # -- tables ----------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Fitted probabilities, deviances and profile grids of many models."""
+"""What is read off finished fits: probabilities, deviances, profiles, kinds of separation."""
 
 from typing import Any
 
@@ -91,3 +91,22 @@ def profile(solution: Solution, rows: np.ndarray, grid: np.ndarray | None):
     side = np.nan_to_num(np.sign(values - centre[:, None]))
     root = np.sqrt(np.maximum(found.lr, 0.0)) * side
     return values, found.loglik, root, hypotheses.user_coefficients(solution, found.coef), status
+
+
+def separation(solution: Solution, estimate: np.ndarray):
+    """Words for every model (B,) and coefficient (B, p), and the users' directions (B, p)."""
+    kinds = {
+        int(Status.CONVERGED): "overlap",
+        int(Status.SEPARATED_QUASI): "quasi",
+        int(Status.SEPARATED_COMPLETE): "complete",
+    }
+    model = np.array([kinds.get(int(code), "unknown") for code in solution.status])
+    words = np.where(np.isposinf(estimate), "+inf", np.where(np.isneginf(estimate), "-inf", ""))
+    words = np.where(np.isnan(estimate), "indeterminate", np.where(words == "", "finite", words))
+    words = np.where((model == "unknown")[:, None], "unknown", words)
+    direction = np.full(estimate.shape, np.nan)
+    index = solution.separated
+    if len(index):
+        part = solution.take(index)
+        direction[index] = hypotheses.user_coefficients(part, part.direction)
+    return model, words, direction

@@ -16,7 +16,7 @@ FLOORS = (
     "core datasets",
     "batch columns report results",
     "data formula",
-    "solution frame",
+    "alike solution frame",
     "separated",
     "fitting",
     "hypotheses intervals",
