@@ -59,7 +59,9 @@ class Peer:
 def peers(workload: Workload) -> tuple[Peer, ...]:
     """The peers that can answer this workload."""
     loop = Peer(REFERENCE, 60, _numpy_fit, "numpy")
-    if workload.own_design:
+    if workload.design == "own-X":
+        return (loop,)
+    if workload.design != "shared":
         return (loop, Peer("plink2 --glm no-firth", 4, _plink, "plink2"))
     if workload.answer == "fit":
         return (
@@ -157,7 +159,7 @@ def _plink(workload: Workload, data: Data, count: int):
 
 
 def _write_samples(folder: Path, data: Data) -> None:
-    shared = data.X[0][:, 1:-1]
+    shared = data.covariates[:, 1:]
     head = "#IID\t" + "\t".join(f"x{j}" for j in range(shared.shape[1]))
     rows = ["\t".join([f"s{i}", *(repr(float(v)) for v in row)]) for i, row in enumerate(shared)]
     (folder / "covar.txt").write_text("\n".join([head, *rows]) + "\n")

@@ -11,6 +11,14 @@ QUICK_SHARE = 10  # a smoke run takes a tenth of the models
 GENOTYPES = 100_000_000  # numbers in the pool of genotypes: plink2 needs many models per start
 
 
+DESIGNS = {
+    "shared": "shared X",
+    "genotype": "X per model, one column differs",
+    "column": "shared X and a column per model",
+    "own-X": "X per model",
+}
+
+
 @dataclass(frozen=True)
 class Workload:
     """One kind of answer to one shape of data."""
@@ -20,21 +28,20 @@ class Workload:
     n_rows: int
     n_terms: int
     n_models: int
-    own_design: bool = False
-    """X per model; else one X for all."""
+    design: str = "shared"
+    """One of `DESIGNS`."""
 
     @property
     def name(self) -> str:
         """Short and unique: "lr shared n=100 p=5"."""
-        design = "own-X" if self.own_design else "shared"
-        return f"{self.answer} {design} n={self.n_rows} p={self.n_terms}"
+        return f"{self.answer} {self.design} n={self.n_rows} p={self.n_terms}"
 
     @property
     def title(self) -> str:
         """One line for people."""
         what = "ML fit" if self.answer == "fit" else f"fit + all {self.answer} intervals"
-        design = "X per model" if self.own_design else "shared X"
-        return f"{what}, {design}, n={self.n_rows} p={self.n_terms}, {self.n_models:,} models"
+        size = f"n={self.n_rows} p={self.n_terms}, {self.n_models:,} models"
+        return f"{what}, {DESIGNS[self.design]}, {size}"
 
     def quick(self) -> "Workload":
         """The same with fewer models, for a smoke run."""
@@ -49,9 +56,14 @@ WORKLOADS = (
     Workload("lr", 100, 10, 2_000),
     Workload("lr", 1000, 10, 500),
     Workload("score", 100, 5, 4_000),
-    Workload("fit", 100, 5, 20_000, own_design=True),
-    Workload("fit", 1000, 5, 4_000, own_design=True),
-    Workload("fit", 1000, 10, 2_000, own_design=True),
+    Workload("fit", 100, 5, 20_000, "genotype"),
+    Workload("fit", 1000, 5, 4_000, "genotype"),
+    Workload("fit", 1000, 10, 2_000, "genotype"),
+    Workload("fit", 100, 5, 20_000, "column"),
+    Workload("fit", 1000, 10, 2_000, "column"),
+    Workload("fit", 100, 5, 20_000, "own-X"),
+    Workload("fit", 1000, 5, 4_000, "own-X"),
+    Workload("fit", 1000, 10, 2_000, "own-X"),
 )
 
 
@@ -63,36 +75,45 @@ class Data:
     """Design and responses of a workload."""
 
     X: np.ndarray
-    """(n, p), or (B, n, p) where every model has its own."""
+    """(n, p), (B, n, p) where every model has its own, (n, p − 1) beside a column of its own."""
     y: np.ndarray
-    """(B, n) where X is shared, else (n,): common to all."""
+    """(B, n), or (n,) common to all where the designs differ in a genotype."""
     genotypes: np.ndarray | None = None
     """(G, n) int8 in 0, 1, 2 with G ≥ B: the column in which the designs differ, the last."""
 
+    @property
+    def covariates(self) -> np.ndarray:
+        """(n, p − 1): what designs that differ in a genotype share."""
+        return self.X if self.X.ndim == 2 else self.X[0, :, :-1]
+
     def model(self, i: int) -> tuple[np.ndarray, np.ndarray]:
         """Design (n, p) and response (n,) of model i."""
-        if self.genotypes is None:
-            return self.X, self.y[i]
-        return self.X[i], self.y
+        if self.genotypes is not None:
+            return np.column_stack([self.covariates, self.genotypes[i]]), self.y
+        return self.X if self.X.ndim == 2 else self.X[i], self.y[i]
 
 
 def make(workload: Workload) -> Data:
     """Data with known truth, the same at every call.
 
-    Columns are an intercept and standard normals. Where each model has its own X, models
-    differ in one column, a genotype: the case that plink2 is made for, so that it can take part.
+    Columns are an intercept and standard normals. Where designs differ in one column it is a
+    genotype: the case that plink2 is made for, so that it can take part.
     """
     n, p, count = workload.n_rows, workload.n_terms, workload.n_models
-    rng = np.random.default_rng([SEED, n, p, workload.own_design])
+    rng = np.random.default_rng([SEED, n, p, workload.design != "shared"])
     X = np.column_stack([np.ones(n), rng.standard_normal((n, p - 1))])
     coef = rng.normal(scale=0.4, size=p)
+    if workload.design == "own-X":
+        X = np.concatenate([np.ones((count, n, 1)), rng.standard_normal((count, n, p - 1))], axis=2)
     mu = 1 / (1 + np.exp(-X @ coef))
-    if not workload.own_design:
+    if workload.design in ("shared", "own-X"):
         return Data(X, (rng.random((count, n)) < mu).astype(np.float64))
     y = (rng.random(n) < mu).astype(np.float64)
     pool = max(count, min(5 * count, GENOTYPES // n))
     frequency = rng.uniform(0.2, 0.5, (pool, 1))
     genotypes = rng.binomial(2, frequency, (pool, n)).astype(np.int8)
+    if workload.design == "column":
+        return Data(X[:, :-1], y, genotypes)
     designs = np.repeat(X[None], count, axis=0)
     designs[:, :, -1] = genotypes[:count]
     return Data(designs, y, genotypes)
@@ -107,7 +128,9 @@ def answer(workload: Workload, data: Data) -> tuple[np.ndarray, np.ndarray]:
     status : (B,) int32
         0 where the fit and, if asked for, all ends converged; else the largest of their codes.
     """
-    fit = jl.fit(data.X, data.y)
+    given_apart = data.genotypes is not None and data.X.ndim == 2
+    own = data.genotypes[: workload.n_models] if given_apart else None
+    fit = jl.fit(data.X, data.y) if own is None else jl.fit(data.X, data.y, own=own)
     if workload.answer == "fit":
         return fit.coef, fit.status
     ends = fit.confint(method=workload.answer)

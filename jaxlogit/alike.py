@@ -4,6 +4,8 @@ A likelihood depends on the response only through the success totals of the desi
 rows, and then only through X'y. On a discrete design these are few whole numbers: rows that are
 alike become one with trials, and models with the same totals become one model. The results are
 the same: neither the maximum nor the log-likelihood (without binomial coefficients) can tell.
+Designs of models that differ in one column are one design and a column for each: its products
+with itself are made once for all models.
 """
 
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from jaxlogit.cores import n_threads, spread
 from jaxlogit.data import Models
 
 LEAST_MODELS = 64  # fewer are fitted sooner than compared
@@ -32,11 +35,35 @@ def gather(models: Models) -> tuple[Models, np.ndarray | None]:
     """
     common = (models.trials, models.weights, models.offset)
     own = any(array is not None and array.ndim == 2 for array in common)
-    shared = models.design.ndim == 2 and models.y.ndim == 2 and not own
-    if not shared or models.n_models < LEAST_MODELS:
+    if models.n_models < LEAST_MODELS:
+        return models, None
+    if models.design.ndim == 3:
+        return _own_column(models), None
+    if own or models.own is not None or models.y.ndim == 1:
         return models, None
     models = _distinct_rows(models)
     return _distinct_models(models)
+
+
+def _own_column(models: Models) -> Models:
+    """Models that share all columns of X but one, as a shared design and a column of their own."""
+    designs = models.design
+    some = designs[[1, models.n_models // 2, -1]] != designs[0]
+    differs = np.any(some, axis=(0, 1))
+    if models.n_terms < 2 or np.sum(differs) != 1:
+        return models
+    place = int(np.argmax(differs))
+
+    def others_agree(start: int) -> bool:
+        unequal = designs[start : start + step] != designs[0]
+        unequal[:, :, place] = False
+        return not np.any(unequal)
+
+    step = max(1, CHUNK // designs[0].size)
+    if not all(spread(others_agree, range(0, len(designs), step), n_threads())):
+        return models
+    shared = np.delete(designs[0], place, axis=1)
+    return replace(models, design=shared, own=designs[:, :, place], place=place)
 
 
 def _distinct_rows(models: Models) -> Models:

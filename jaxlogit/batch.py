@@ -7,17 +7,16 @@ small) or to all local devices in turn, and gathers NumPy results. Beside the re
 is that of a few blocks, whatever the number of models.
 """
 
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache
 from typing import Any
 
 import jax
 import numpy as np
+
+from jaxlogit.cores import n_threads, spread
 
 BLOCK_ELEMENTS = 1 << 17  # numbers in one row array of a block: it fits a core's cache
 ACCELERATOR_ELEMENTS = 1 << 27
@@ -29,16 +28,6 @@ ALIAS = 256  # numbers: rows that are a multiple of it apart share lines of the 
 LAPACK = set("cholesky eigh geqrf householder_product lu qr svd triangular_solve".split())
 CPU_OPTIONS = {"xla_cpu_prefer_vector_width": 512}  # where there are such registers; XLA's is 256
 MOST_COMPILED = 48  # kept at a time; a study's cell with every method needs about 30
-
-
-def n_threads() -> int:
-    """Cores this process may use: its CPU affinity, or JAXLOGIT_NUM_THREADS if that is set."""
-    asked = os.environ.get("JAXLOGIT_NUM_THREADS", "")
-    if asked.isdigit() and int(asked) > 0:
-        return int(asked)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def block_size(n_models: int, row_elements: int, part: bool = False, searches: int = 1) -> int:
@@ -213,18 +202,8 @@ def run(
     # One more thread than cores computes while another copies; one alone was asked for as one.
     workers = max(cores + 1 if cores > 1 else 1, len(devices))
     rest = range(alone, len(starts))
-    if workers == 1 or len(rest) < 2:
-        for number in rest:
-            one_block(number)
-    else:
-        list(_threads(workers).map(one_block, rest))
+    spread(one_block, rest, workers if len(rest) > 1 else 1)
     return jax.tree.unflatten(out[0], out[1])
-
-
-@cache
-def _threads(count: int) -> ThreadPoolExecutor:
-    """Threads that stay: to start them anew, with memory of their own, takes a millisecond."""
-    return ThreadPoolExecutor(count, thread_name_prefix="jaxlogit")
 
 
 def _shapes(lanes, shared) -> tuple:

@@ -9,6 +9,9 @@ import numpy as np
 from jaxlogit.checks import LARGEST, check_finite, is_number, nearest, numeric, refuse, within
 from jaxlogit.core.working import Arrays
 
+OWN = "own"
+"""Name of the column that models have of their own, where none is given."""
+
 
 @dataclass(frozen=True)
 class Models:
@@ -25,6 +28,10 @@ class Models:
     n_models: int
     single: bool
     """True when nothing had a model axis: results come without one."""
+    own: np.ndarray | None = None
+    """(B, n) a column of each model's own, beside the shared ones."""
+    place: int = 0
+    """Where the own column stands among all."""
 
     @property
     def n_rows(self) -> int:
@@ -34,12 +41,12 @@ class Models:
     @property
     def n_terms(self) -> int:
         """Columns of the design, p."""
-        return self.design.shape[-1]
+        return self.design.shape[-1] + (self.own is not None)
 
     def split(self) -> tuple[Arrays, Arrays]:
         """Fields with a model axis, and fields that the models share."""
         lanes, shared = {}, {}
-        for name in ("design", "y", "trials", "weights", "offset"):
+        for name in ("design", "y", "trials", "weights", "offset", "own"):
             array = getattr(self, name)
             if array is None:
                 continue
@@ -60,7 +67,7 @@ class Models:
     def take(self, index: Any, single: bool) -> "Models":
         """The models of an index array or slice."""
         cut = {}
-        for name in ("design", "y", "trials", "weights", "offset"):
+        for name in ("design", "y", "trials", "weights", "offset", "own"):
             array = getattr(self, name)
             if array is not None and array.ndim == (3 if name == "design" else 2):
                 cut[name] = array[index][0] if single else array[index]
@@ -77,6 +84,7 @@ def collect(
     weights: Any = None,
     offset: Any = None,
     names: Sequence[str] | None = None,
+    own: Any = None,
 ) -> Models:
     """Check and coerce the arguments of `fit`.
 
@@ -89,8 +97,8 @@ def collect(
         empty data; the message names argument, rule, value and place.
     """
     if names is None and hasattr(X, "columns"):
-        names = [str(column) for column in X.columns]
-    design = numeric("X", X, (2, 3), keep=False)
+        names = [*(str(column) for column in X.columns), *([OWN] if own is not None else [])]
+    design = numeric("X", X, (2, 3) if own is None else (2,), keep=False)
     n, p = design.shape[-2:]
     if n == 0 or p == 0:
         raise ValueError(f"X must have at least one row and one column: found shape {design.shape}")
@@ -103,16 +111,22 @@ def collect(
         name: np.full(n, value) if value is not None and value.ndim == 0 else value
         for name, value in optional.items()
     }
+    optional["own"] = None if own is None else numeric("own", own, (1, 2), keep=True)
     rows = {"y": response, **{k: v for k, v in optional.items() if v is not None}}
     for name, array in rows.items():
         if array.shape[-1] != n:
             raise ValueError(f"{name} must have one value for each of the {n} rows of X: "
                              f"found shape {array.shape}")  # fmt: skip
     n_models, single = _model_count(design, rows)
-    trials, weights, offset = (optional[name] for name in ("trials", "weights", "offset"))
+    trials, weights, offset, own = optional.values()
     if weights is not None:
         weights = _checked("weights", weights, 0, LARGEST, "not be negative", None)
     design = _checked("X", design, -LARGEST, LARGEST, "be finite", weights)
+    if own is not None:
+        own = _checked("own", own, -LARGEST, LARGEST, "be finite", weights)
+        names = [*(f"x{j}" for j in range(p)), OWN] if names is None else names
+        if own.ndim == 1:  # no model has it alone
+            design, own = np.column_stack([design, own]), None
     if offset is not None:
         offset = _checked("offset", offset, -LARGEST, LARGEST, "be finite", weights)
     if trials is None:
@@ -120,9 +134,8 @@ def collect(
     else:
         trials = _checked("trials", trials, 0, LARGEST, "not be negative", weights)
         response = _checked_counts(response, trials, weights)
-    return Models(
-        design, response, trials, weights, offset, check_names(names, p), n_models, single
-    )
+    names = check_names(names, design.shape[-1] + (own is not None))
+    return Models(design, response, trials, weights, offset, names, n_models, single, own, place=p)
 
 
 def _model_count(design: np.ndarray, rows: dict[str, np.ndarray]) -> tuple[int, bool]:

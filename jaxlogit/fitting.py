@@ -32,9 +32,8 @@ def fit(models: Models, solver: str = "newton") -> Solution:
         if coordinates is None:
             return _all_deficient(models, lanes, shared)
         design, transform = coordinates
-        p = design.shape[1]
         products = None
-        if linalg.unrolls(p) and models.n_models > FEW:
+        if linalg.unrolls(models.n_terms) and models.n_models > FEW:
             products = linalg.column_products(design)
         shared = shared._replace(
             design=design,
@@ -42,6 +41,10 @@ def fit(models: Models, solver: str = "newton") -> Solution:
             products=products,
             columns=np.ascontiguousarray(design.T),
         )
+        if lanes.own is not None:
+            transform = np.insert(transform, models.place, 0.0, axis=0)
+            place = np.eye(models.n_terms)[models.place]
+            shared = shared._replace(transform=transform, place=place)
     count, n, p = models.n_models, models.n_rows, models.n_terms
     elements = n if linalg.unrolls(p) else n * p  # with many columns w·X is formed, model by model
     if lanes.design is not None:

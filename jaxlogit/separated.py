@@ -81,7 +81,7 @@ def _row_parts(lane: Arrays, shared: Arrays):
     rows, transform, _, successes = problem(merge(lane, shared))
     assert successes is not None
     total = successes * 0 + 1 if rows.total is None else rows.total
-    if shared.transform is None:
+    if shared.transform is None or lane.own is not None:
         return successes, total, rows.design, transform
     return successes, total
 

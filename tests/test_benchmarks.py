@@ -28,11 +28,25 @@ def test_reference_agrees_with_the_package_for_every_answer():
 def test_own_designs_differ_in_the_genotype_alone():
     from benchmarks.workloads import Workload, answer, make
 
-    workload = Workload("fit", 80, 4, 6, own_design=True)
+    workload = Workload("fit", 80, 4, 6, "genotype")
     data = make(workload)
     assert data.genotypes is not None
     np.testing.assert_array_equal(data.X[:, :, -1], data.genotypes[:6])
     assert np.ptp(data.X[:, :, :-1], axis=0).max() == 0
+    assert answer(workload, data)[0].shape == (6, 4)
+    apart = Workload("fit", 80, 4, 6, "column")
+    given = make(apart)
+    np.testing.assert_array_equal(given.model(2)[0], data.model(2)[0])
+    np.testing.assert_allclose(answer(apart, given)[0], answer(workload, data)[0], rtol=1e-9)
+
+
+def test_own_designs_differ_everywhere():
+    from benchmarks.workloads import Workload, answer, make
+
+    workload = Workload("fit", 80, 4, 6, "own-X")
+    data = make(workload)
+    assert np.all(np.ptp(data.X[:, :, 1:], axis=0) > 0)
+    assert data.model(3)[0].shape == (80, 4)
     assert answer(workload, data)[0].shape == (6, 4)
 
 

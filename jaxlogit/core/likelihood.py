@@ -22,6 +22,17 @@ from jaxlogit.core.kinds import Array
 PRODUCT_SHARE = 0.4  # of the exponent range: how far a product of factors in [1/2, 1) may fall
 
 
+class Beside(NamedTuple):
+    """A design whose columns all models share but for one, which comes first."""
+
+    own: Array
+    """(n,) the model's own column."""
+    design: Array
+    """(n, p − 1) the shared ones."""
+    columns: Array
+    """(p − 1, n) the same by columns; `products` are theirs."""
+
+
 class Rows(NamedTuple):
     """One model's rows and its response, as the likelihood needs them."""
 
@@ -42,6 +53,8 @@ class Rows(NamedTuple):
     free: Array | None = None
     """(p, p) matrix added to the information: holds a search still along directions that the
     rows say nothing about (a separated model's overlapping part); None elsewhere."""
+    beside: Beside | None = None
+    """The same design in two parts, where only the first column is the model's own."""
 
 
 def in_single(tree):
@@ -142,6 +155,8 @@ def evaluate(rows: Rows, coef, *, unroll: bool = True) -> Evaluation:
 
 def along(rows: Rows, vector):
     """Xv, (n,). With X shared X stands on the left, so that `vmap` leaves models the last axis."""
+    if rows.beside is not None:
+        return rows.beside.design @ vector[1:] + rows.beside.own * vector[0]
     if rows.products is None and rows.columns is not None:
         return vector @ rows.columns
     return rows.design @ vector
@@ -149,6 +164,9 @@ def along(rows: Rows, vector):
 
 def across(rows: Rows, vector):
     """X'v, (p,), with X' on the left for the same reason."""
+    if rows.beside is not None:
+        own = jnp.sum(rows.beside.own * vector)
+        return jnp.concatenate([own[None], rows.beside.columns @ vector])
     return _columns(rows) @ vector
 
 
@@ -158,6 +176,10 @@ def _columns(rows: Rows):
 
 def weigh(rows: Rows, weights, packed: bool):
     """X' diag(weights) X."""
+    if packed and rows.products is not None and rows.beside is not None:
+        own = weights * rows.beside.own  # by blocks: the shared one is one product for all models
+        corner = jnp.sum(own * rows.beside.own)
+        return jnp.concatenate([corner[None], rows.beside.columns @ own, rows.products @ weights])
     if packed and rows.products is not None:
         return rows.products @ weights
     columns = _columns(rows)
@@ -180,7 +202,10 @@ def score_bend(rows: Rows, coef, step):
 
 def row_reach(rows: Rows):
     """The longest row of X among rows that count: ‖x‖·‖v‖ bounds |x'v| for all of them."""
-    squares = jnp.sum(_columns(rows) ** 2, axis=0)
+    if rows.beside is not None:
+        squares = rows.beside.own**2 + jnp.sum(rows.beside.columns**2, axis=0)
+    else:
+        squares = jnp.sum(_columns(rows) ** 2, axis=0)
     if rows.total is not None:
         squares = jnp.where(rows.total > 0, squares, 0.0)
     return jnp.sqrt(jnp.max(squares))

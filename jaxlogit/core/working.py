@@ -14,7 +14,7 @@ import numpy as np
 
 from jaxlogit.core import linalg, separation
 from jaxlogit.core.kinds import Array
-from jaxlogit.core.likelihood import Rows, case_count, row_reach
+from jaxlogit.core.likelihood import Beside, Rows, across, case_count, row_reach
 from jaxlogit.core.newton import Scale
 
 RANK_LIMIT = (
@@ -46,6 +46,10 @@ class Arrays(NamedTuple):
     """(p,) (X T)'(weights·y): with it y is no longer needed."""
     offset_total: Array | None = None
     """() sum of weights·y·offset."""
+    own: Array | None = None
+    """(n,) a column of the model's own, in the user's units, beside a shared design (n, p − 1)."""
+    place: Array | None = None
+    """(p,) 1 where the own column stands among the user's, else 0; `transform` is (p, p − 1)."""
     direction: Array | None = None
     """(p,) separating direction (working): the model is then its overlapping rows alone."""
 
@@ -73,7 +77,13 @@ def problem(arrays: Arrays) -> Problem:
         for field in (arrays.weights, arrays.trials, arrays.y, arrays.offset)
     )
     total = trials if weights is None else weights if trials is None else weights * trials
-    if transform is None:
+    beside = None
+    if arrays.own is not None and transform is not None:
+        beside, own_transform = own_coordinates(arrays, total)
+        columns = jnp.concatenate([beside.own[None], beside.columns])  # for careful searches
+        transform = jnp.concatenate([own_transform[:, None], transform], axis=1)
+        design = columns.T
+    elif transform is None:
         used = None if total is None else total > 0
         columns, transform = orthogonal_columns(design, used)
         design = columns.T
@@ -83,7 +93,7 @@ def problem(arrays: Arrays) -> Problem:
     score_total, offset_total = arrays.score_total, arrays.offset_total
     if y is not None:
         successes = y if weights is None else weights * y
-        score_total = columns @ successes
+        score_total = across(Rows(design, successes, columns=columns, beside=beside), successes)
         offset_total = None if offset is None else successes @ offset
     free = None
     if arrays.direction is not None:
@@ -95,10 +105,40 @@ def problem(arrays: Arrays) -> Problem:
         score_total = columns @ successes
         offset_total = None if offset is None else successes @ offset
     assert score_total is not None
-    rows = Rows(design, score_total, arrays.products, columns, total, offset, offset_total, free)
+    rows = Rows(
+        design, score_total, arrays.products, columns, total, offset, offset_total, free, beside
+    )
     reach = row_reach(rows)
     error = float(jnp.finfo(design.dtype).eps) * case_count(rows) * reach
     return Problem(rows, transform, Scale(reach, error), successes)
+
+
+def own_coordinates(arrays: Arrays, total) -> tuple[Beside, Array]:
+    """A model's own column made orthogonal to the shared ones, of length √n, and its T, (p,).
+
+    Projected twice, which is enough for orthogonality to rounding (Giraud and others 2005,
+    Computers & Mathematics with Applications 50:1069–1075, doi:10.1016/j.camwa.2005.08.009).
+    A column that depends on the shared ones becomes 0.
+    """
+    design, columns, transform, place = (
+        arrays.design, arrays.columns, arrays.transform, arrays.place
+    )  # fmt: skip
+    assert design is not None and columns is not None
+    assert transform is not None and place is not None
+    n = design.shape[0]
+    own = jnp.asarray(arrays.own, design.dtype)
+    own = own if total is None else jnp.where(total > 0, own, 0.0)
+    size = jnp.max(jnp.abs(own))
+    own = own / jnp.where(size > 0, size, 1.0)
+    rest, share = own, 0.0
+    for _ in range(2):
+        part = columns @ rest / n
+        rest, share = rest - design @ part, share + part
+    length = jnp.sqrt(jnp.sum(rest**2))
+    kept = length > RANK_LIMIT * jnp.sqrt(jnp.sum(own**2))
+    scale = jnp.where(kept, jnp.sqrt(n) / jnp.where(kept, length, 1.0), 0.0)
+    unit = place / jnp.where(size > 0, size, 1.0)
+    return Beside(scale * rest, design, columns), scale * (unit - transform @ share)
 
 
 class _Round(NamedTuple):

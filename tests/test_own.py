@@ -1,0 +1,149 @@
+"""A column of each model's own beside shared ones gives what an X for each model gives."""
+
+import numpy as np
+import pytest
+
+import jaxlogit
+from jaxlogit import Status, alike
+
+B, N = 90, 60
+ROUNDING = 1e-9
+
+
+@pytest.fixture
+def screen():
+    random = np.random.default_rng(11)
+    X = np.column_stack([np.ones(N), 50 + 9 * random.normal(size=N), random.random(N) < 0.4])
+    own = random.binomial(2, 0.35, (B, N)).astype(np.int8)
+    eta = 0.05 * (X[:, 1] - 50) + 0.6 * own
+    return X, (random.random((B, N)) < 1 / (1 + np.exp(-eta))).astype(float), own
+
+
+def designs(X, own, place=None):
+    place = X.shape[1] if place is None else place
+    return np.insert(np.repeat(X[None], len(own), axis=0), place, own, axis=2)
+
+
+def numbers(fit):
+    ends, score, joint = fit.confint(), fit.test("score"), fit.test(joint=True)
+    parts = (fit.coef, fit.std_error, ends.lower, ends.upper, score.statistic)
+    return np.column_stack([*parts, joint.statistic, fit.loglik, fit.deviance, fit.status])
+
+
+def plain(monkeypatch, *args, **options):
+    with monkeypatch.context() as patch:
+        patch.setattr(alike, "LEAST_MODELS", 1 << 30)
+        return jaxlogit.fit(*args, **options)
+
+
+def assert_same(found, expected):
+    assert found.n_models == expected.n_models
+    np.testing.assert_allclose(numbers(found), numbers(expected), rtol=ROUNDING, atol=ROUNDING)
+    np.testing.assert_allclose(found.covariance, expected.covariance, rtol=1e-7, atol=ROUNDING)
+    np.testing.assert_allclose(found[4].coef, expected[4].coef, rtol=ROUNDING)
+
+
+def test_own_column(screen, monkeypatch):
+    X, y, own = screen
+    found = jaxlogit.fit(X, y, own=own)
+    assert found.names == ("x0", "x1", "x2", "own")
+    assert found._solution.lanes.design is None
+    assert_same(found, plain(monkeypatch, designs(X, own), y))
+    assert_same(jaxlogit.fit(X, y[0], own=own), plain(monkeypatch, designs(X, own), y[0]))
+
+
+@pytest.mark.parametrize("place", [0, 2, 3])
+def test_designs_that_differ_in_one_column(screen, monkeypatch, place):
+    X, y, own = screen
+    found = jaxlogit.fit(designs(X, own, place), y)
+    assert found._solution.lanes.design is None
+    assert_same(found, plain(monkeypatch, designs(X, own, place), y))
+
+
+def test_designs_that_differ_in_one_more_place(screen):
+    X, y, own = screen
+    all_ = designs(X, own)
+    all_[70, 33, 1] += 1e-9
+    fit = jaxlogit.fit(all_, y)
+    assert fit._solution.lanes.design is not None
+
+
+def test_weights_trials_and_offset(screen, monkeypatch):
+    X, y, own = screen
+    random = np.random.default_rng(4)
+    weights = random.integers(0, 3, (B, N)).astype(float)
+    options = {"trials": 1, "offset": random.normal(size=N)}
+    holes = np.where(weights == 0, np.nan, own)  # a row of weight 0 may hold anything
+    found = jaxlogit.fit(X, y, own=holes, weights=weights, **options)
+    expected = plain(monkeypatch, designs(X, own), y, weights=weights, **options)
+    assert_same(found, expected)
+    shared = {"weights": weights[0], **options}
+    assert_same(
+        jaxlogit.fit(X, y, own=own, **shared), plain(monkeypatch, designs(X, own), y, **shared)
+    )
+
+
+def test_few_models_and_many_columns(screen, monkeypatch):
+    X, y, own = screen
+    assert_same(jaxlogit.fit(X, y[:5], own=own[:5]), plain(monkeypatch, designs(X, own)[:5], y[:5]))
+    random = np.random.default_rng(2)
+    wide = np.column_stack([np.ones(400), random.normal(size=(400, 16))])
+    own = random.normal(size=(20, 400))
+    y = random.random((20, 400)) < 0.5
+    assert_same(jaxlogit.fit(wide, y, own=own), plain(monkeypatch, designs(wide, own), y))
+
+
+def test_own_columns_that_separate_repeat_or_vanish(screen, monkeypatch):
+    X, y, own = screen
+    own = own.astype(float)
+    own[3] = y[3]  # complete separation
+    own[4] = (y[4] == 1) & (np.arange(N) < 30)  # quasi
+    own[5] = X[:, 1] * 2 - 1  # depends on the shared columns
+    own[6] = 0.0
+    own[7] *= 1e-12
+    own[8] = 1.02 + 1e-5 * own[8]
+    found = jaxlogit.fit(X, y, own=own)
+    expected = plain(monkeypatch, designs(X, own), y)
+    np.testing.assert_array_equal(found.status, expected.status)
+    assert found.status[3] == Status.SEPARATED_COMPLETE
+    assert found.status[4] == Status.SEPARATED_QUASI
+    assert list(found.status[5:7]) == [Status.RANK_DEFICIENT] * 2
+    np.testing.assert_allclose(found.coef[7:9], expected.coef[7:9], rtol=1e-7)
+    keep = np.isin(np.arange(B), (7, 8), invert=True)
+    np.testing.assert_allclose(numbers(found)[keep], numbers(expected)[keep], rtol=1e-7, atol=1e-8)
+
+
+def test_one_model(screen):
+    X, y, own = screen
+    one = jaxlogit.fit(X, y[0], own=own[0])
+    assert one.coef.shape == (4,)
+    assert one.names[-1] == "own"
+    np.testing.assert_allclose(one.coef, jaxlogit.fit(designs(X, own)[0], y[0]).coef, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        (np.zeros((B, N - 1)), "own must have one value for each of the 60 rows of X"),
+        (np.full((B, N), np.inf), "own must be finite: found inf at model 0, row 0"),
+        (np.zeros((2, N)), "own must have as many models as y: found 2 and 90"),
+        (np.zeros((B, N, 2)), "own must have 1 or 2 dimensions"),
+    ],
+)
+def test_bad_own_columns(screen, own, message):
+    X, y, _ = screen
+    with pytest.raises(ValueError, match=message):
+        jaxlogit.fit(X, y, own=own)
+
+
+def test_a_design_for_each_model_has_no_own_column(screen):
+    X, y, own = screen
+    with pytest.raises(ValueError, match="X must have 2 dimensions"):
+        jaxlogit.fit(designs(X, own), y, own=own)
+
+
+def test_names_with_an_own_column(screen):
+    X, y, own = screen
+    assert jaxlogit.fit(X, y, own=own, names=list("abcd")).names == tuple("abcd")
+    with pytest.raises(ValueError, match="names must name each of the 4 columns"):
+        jaxlogit.fit(X, y, own=own, names=list("abc"))
