@@ -7,6 +7,7 @@ small) or to all local devices in turn, and gathers NumPy results. Beside the re
 is that of a few blocks, whatever the number of models.
 """
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -16,10 +17,14 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxlogit import memory
 from jaxlogit.cores import n_threads, spread
 
 BLOCK_ELEMENTS = 1 << 17  # numbers in one row array of a block: it fits a core's cache
 ACCELERATOR_ELEMENTS = 1 << 27
+BLOCK_ARRAYS = 5  # row arrays of all its models that a block holds while it runs, at most
+WORTH_ASKING = 1 << 24  # bytes of results from which on the memory that is left is looked up
+EXHAUSTED = "RESOURCE_EXHAUSTED"  # XLA's word for a device without memory
 LARGEST_BLOCK = 4096
 SMALL_BLOCKS = (1, 16, 272)  # few sizes, so that few shapes are compiled
 MANY_BLOCKS = 6
@@ -37,7 +42,7 @@ def block_size(n_models: int, row_elements: int, part: bool = False, searches: i
     batch: nothing is compiled for just one of them.
     """
     on_cpu = jax.default_backend() == "cpu"
-    budget = BLOCK_ELEMENTS if on_cpu else ACCELERATOR_ELEMENTS
+    budget = BLOCK_ELEMENTS if on_cpu else _accelerator_budget()
     largest = max(1, budget // max(1, row_elements * searches))
     if on_cpu:
         largest = min(largest, LARGEST_BLOCK)
@@ -46,6 +51,14 @@ def block_size(n_models: int, row_elements: int, part: bool = False, searches: i
             return size
     few = n_models < MANY_BLOCKS * largest  # large blocks would leave cores with nothing to do
     return _suited(max(1, largest // 3) if few else largest, searches)
+
+
+def _accelerator_budget() -> int:
+    """Numbers in a row array that fit an accelerator; powers of two, so that few sizes compile."""
+    left = memory.free(jax.local_devices()[0])
+    if left is None:
+        return ACCELERATOR_ELEMENTS
+    return min(ACCELERATOR_ELEMENTS, 1 << max(0, (left // (8 * BLOCK_ARRAYS)).bit_length() - 1))
 
 
 def _suited(largest: int, searches: int) -> int:
@@ -165,45 +178,86 @@ def run(
     -------
     pytree of NumPy arrays
         The task's results with the models as leading axis.
+
+    Raises
+    ------
+    MemoryError
+        The results do not fit in what is free, or one model alone does not. A block that does
+        not fit is halved.
     """
     count = n_models if index is None else len(index)
     size = size or block_size(count, row_elements, part or index is not None, searches)
-    form = _compiled(task, tuple(sorted(options.items())), (size, *_shapes(lanes, shared)))
-    starts = range(0, max(count, 1), size)
-    devices = jax.local_devices()[: len(starts)]
-    with jax.enable_x64(True):
-        copies = [jax.device_put(shared, device) for device in devices]
-    out: list = []
-    making_room = threading.Lock()
+    key = tuple(sorted(options.items()))
+    while True:
+        form = _compiled(task, key, (size, *_shapes(lanes, shared)))
+        job = _Job(form, lanes, shared, index, count, size)
+        try:
+            return job.run(8 * BLOCK_ARRAYS * size * row_elements * searches)
+        except jax.errors.JaxRuntimeError as error:
+            if EXHAUSTED not in str(error):
+                raise
+            if size == 1:
+                raise MemoryError(f"one model does not fit in memory: {error}") from error
+        size = -(-size // 2)
 
-    def one_block(number: int) -> None:
-        start, stop = starts[number], min(starts[number] + size, count)
-        which = number % len(devices)
-        with jax.enable_x64(True), jax.default_device(devices[which]):
-            block = _slice(lanes, index, start, stop, size)
-            if not form.ready:
-                form.prepare(block, copies[which])
-            with form.turns:
-                result = jax.block_until_ready(form.call(block, copies[which]))
+
+class _Job:
+    """One pass of a compiled task over all models, in blocks of one size."""
+
+    def __init__(self, form: _Form, lanes, shared, index, count: int, size: int):
+        self.form, self.lanes, self.index = form, lanes, index
+        self.count, self.size = count, size
+        self.starts = range(0, max(count, 1), size)
+        self.devices = jax.local_devices()[: len(self.starts)]
+        with jax.enable_x64(True):
+            self.copies = [jax.device_put(shared, device) for device in self.devices]
+        self.out: list = []
+        self.making_room = threading.Lock()
+
+    def run(self, block_bytes: int) -> Any:
+        """The results; `block_bytes` is what one block takes on its device while it runs."""
+        alone = 0 if self.form.ready else 1
+        if alone:  # so that it is compiled once
+            self.block(0)
+            self.form.ready = True
+        rest = range(alone, len(self.starts))
+        spread(self.block, rest, self.workers(block_bytes) if len(rest) > 1 else 1)
+        return jax.tree.unflatten(*self.out)
+
+    def workers(self, block_bytes: int) -> int:
+        """Threads that feed blocks: one for each device but the CPU, which has its cores."""
+        if self.devices[0].platform != "cpu":
+            return len(self.devices)
+        # One more thread than cores computes while another copies; one was asked for as one.
+        cores = n_threads()
+        wanted = max(cores + 1 if cores > 1 else 1, len(self.devices))
+        left = memory.free()
+        return wanted if left is None else int(np.clip(left // block_bytes, 1, wanted))
+
+    def block(self, number: int) -> None:
+        """Run one block, and put what it gives in its place."""
+        start, stop = self.starts[number], min(self.starts[number] + self.size, self.count)
+        which = number % len(self.devices)
+        with jax.enable_x64(True), jax.default_device(self.devices[which]):
+            piece = _slice(self.lanes, self.index, start, stop, self.size)
+            if not self.form.ready:
+                self.form.prepare(piece, self.copies[which])
+            with self.form.turns:
+                result = jax.block_until_ready(self.form.call(piece, self.copies[which]))
             leaves, structure = jax.tree.flatten(result)
-            with making_room:
-                if not out:
-                    room = [np.empty((count, *leaf.shape[1:]), leaf.dtype) for leaf in leaves]
-                    out.extend((structure, room))
-            for whole, leaf in zip(out[1], leaves, strict=True):
+            with self.making_room:
+                if not self.out:
+                    self.out.extend((structure, self.room(leaves)))
+            for whole, leaf in zip(self.out[1], leaves, strict=True):
                 whole[start:stop] = np.asarray(leaf)[: stop - start]
 
-    alone = 0 if form.ready else 1
-    if alone:  # so that it is compiled once
-        one_block(0)
-        form.ready = True
-    on_cpu = devices[0].platform == "cpu"
-    cores = n_threads() if on_cpu else 1
-    # One more thread than cores computes while another copies; one alone was asked for as one.
-    workers = max(cores + 1 if cores > 1 else 1, len(devices))
-    rest = range(alone, len(starts))
-    spread(one_block, rest, workers if len(rest) > 1 else 1)
-    return jax.tree.unflatten(out[0], out[1])
+    def room(self, leaves) -> list[np.ndarray]:
+        """Empty arrays for the results of all models, if there is memory for them."""
+        shapes = [((self.count, *leaf.shape[1:]), leaf.dtype) for leaf in leaves]
+        needed = sum(math.prod(shape) * dtype.itemsize for shape, dtype in shapes)
+        if needed > WORTH_ASKING:
+            memory.demand(needed, f"results of {self.count:,} models")
+        return [np.empty(shape, dtype) for shape, dtype in shapes]
 
 
 def _shapes(lanes, shared) -> tuple:

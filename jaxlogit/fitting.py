@@ -20,6 +20,7 @@ FIRST = {
     True: tasks.Budget(np.int32(5), np.int32(1)),
 }  # enough for all but a few models in a hundred
 REST = tasks.Budget(np.int32(0), np.int32(12))  # then what has no certificate is likely separated
+MOST_PRODUCTS = 1 << 26  # numbers in the column products of a shared X: half a gigabyte
 CAREFUL_STEPS = 120  # a separated model takes about 30, one for each e-fold of its log-likelihood
 GRADIENT_STEPS = 500
 
@@ -33,7 +34,8 @@ def fit(models: Models, solver: str = "newton") -> Solution:
             return _all_deficient(models, lanes, shared)
         design, transform = coordinates
         products = None
-        if linalg.unrolls(models.n_terms) and models.n_models > FEW:
+        size = linalg.packed_size(design.shape[1]) * len(design)
+        if linalg.unrolls(models.n_terms) and models.n_models > FEW and size < MOST_PRODUCTS:
             products = linalg.column_products(design)
         shared = shared._replace(
             design=design,

@@ -12,7 +12,7 @@ HOUSE = Path(jaxlogit.__file__).parent
 # From the ground up; rooms of one floor do not import each other. report is low down because it
 # only turns what it is handed into text, for a fit's summary as well as for a study's tables.
 FLOORS = (
-    "cores",
+    "cores memory",
     "checks",
     "core datasets",
     "batch columns report results",
