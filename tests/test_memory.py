@@ -104,8 +104,8 @@ def test_what_is_free_on_an_accelerator():
 
 def test_blocks_of_an_accelerator_fit_its_memory(monkeypatch):
     monkeypatch.setattr(batch.jax, "default_backend", lambda: "gpu")
-    for free, elements in ((None, batch.ACCELERATOR_ELEMENTS), (1 << 50, batch.ACCELERATOR_ELEMENTS),
-                           (5000 * 8 * batch.BLOCK_ARRAYS, 4096)):  # fmt: skip
+    most = batch.ACCELERATOR_ELEMENTS
+    for free, elements in ((None, most), (1 << 50, most), (5000 * 8 * batch.BLOCK_ARRAYS, 4096)):
         monkeypatch.setattr(memory, "free", lambda device=None, free=free: free)
         assert elements // 2 < 10 * batch.block_size(10**9, 10) <= elements
 
