@@ -49,6 +49,8 @@ def block_size(n_models: int, row_elements: int, part: bool = False, searches: i
     for size in SMALL_BLOCKS:
         if n_models <= size < largest and not (part and size == 1):
             return size
+    if not on_cpu:
+        return largest
     few = n_models < MANY_BLOCKS * largest  # large blocks would leave cores with nothing to do
     return _suited(max(1, largest // 3) if few else largest, searches)
 

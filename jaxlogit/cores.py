@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
 
 
@@ -19,15 +19,26 @@ def n_threads() -> int:
 def spread(function: Callable, items: Iterable, count: int) -> list:
     """The function's results for all items, from `count` threads.
 
-    It must not spread anything itself: a thread that waits for others of its kind may wait for
-    ever.
+    Where one fails the others are cancelled, and those under way are waited for. The function
+    must not spread anything itself: a thread that waits for others of its kind may wait for ever.
     """
     if count < 2:
         return [function(item) for item in items]
-    return list(_threads(count).map(function, items))
+    futures = [_threads(count).submit(function, item) for item in items]
+    try:
+        return [future.result() for future in futures]
+    except BaseException:
+        for future in futures:
+            future.cancel()
+        wait(futures)
+        raise
 
 
 @cache
 def _threads(count: int) -> ThreadPoolExecutor:
     """Threads that stay: to start them anew, with memory of their own, takes a millisecond."""
     return ThreadPoolExecutor(count, thread_name_prefix="jaxlogit")
+
+
+if hasattr(os, "register_at_fork"):  # a child has its parent's record of threads, and no threads
+    os.register_at_fork(after_in_child=_threads.cache_clear)

@@ -43,6 +43,12 @@ class Models:
         """Columns of the design, p."""
         return self.design.shape[-1] + (self.own is not None)
 
+    @property
+    def ragged(self) -> bool:
+        """Whether models may differ in the rows that they use."""
+        counts = (self.weights, self.trials)
+        return any(c is not None and c.ndim == 2 and not np.all(c) for c in counts)
+
     def split(self) -> tuple[Arrays, Arrays]:
         """Fields with a model axis, and fields that the models share."""
         lanes, shared = {}, {}
@@ -118,7 +124,7 @@ def collect(
             raise ValueError(f"{name} must have one value for each of the {n} rows of X: "
                              f"found shape {array.shape}")  # fmt: skip
     n_models, single = _model_count(design, rows)
-    trials, weights, offset, own = optional.values()
+    trials, weights, offset, own = (optional[k] for k in ("trials", "weights", "offset", "own"))
     if weights is not None:
         weights = _checked("weights", weights, 0, LARGEST, "not be negative", None)
     design = _checked("X", design, -LARGEST, LARGEST, "be finite", weights)
@@ -193,7 +199,7 @@ def check_names(names: Sequence[str] | None, p: int) -> tuple[str, ...]:
         raise TypeError(f"names must be a sequence of {p} names: found {names!r}")
     checked = tuple(str(name) for name in names)
     if len(checked) != p:
-        raise ValueError(f"names must name each of the {p} columns of X: found {len(checked)}")
+        raise ValueError(f"names must name each of the {p} coefficients: found {len(checked)}")
     if len(set(checked)) != p:
         twice = next(name for name in checked if checked.count(name) > 1)
         raise ValueError(f"names must differ: found {twice!r} twice")

@@ -28,7 +28,11 @@ GRADIENT_STEPS = 500
 def fit(models: Models, solver: str = "newton") -> Solution:
     """Fit every model; `solver` "newton" or "lbfgs" is the search that all of them begin with."""
     lanes, shared = models.split()
-    if shared.design is not None:
+    embedding = np.eye(models.design.shape[-1])
+    if lanes.own is not None:
+        embedding = np.insert(embedding, models.place, 0.0, axis=0)
+        shared = shared._replace(transform=embedding, place=np.eye(models.n_terms)[models.place])
+    if shared.design is not None and not (lanes.own is not None and models.ragged):
         coordinates = shared_coordinates(_used_rows(models))
         if coordinates is None:
             return _all_deficient(models, lanes, shared)
@@ -39,17 +43,13 @@ def fit(models: Models, solver: str = "newton") -> Solution:
             products = linalg.column_products(design)
         shared = shared._replace(
             design=design,
-            transform=transform,
+            transform=embedding @ transform,
             products=products,
             columns=np.ascontiguousarray(design.T),
         )
-        if lanes.own is not None:
-            transform = np.insert(transform, models.place, 0.0, axis=0)
-            place = np.eye(models.n_terms)[models.place]
-            shared = shared._replace(transform=transform, place=place)
     count, n, p = models.n_models, models.n_rows, models.n_terms
     elements = n if linalg.unrolls(p) else n * p  # with many columns w·X is formed, model by model
-    if lanes.design is not None:
+    if shared.columns is None:
         elements = n * p // 2  # half of it in single precision
     if solver == "lbfgs":
         found = batch.run(

@@ -158,7 +158,7 @@ def _untested(shape: tuple[int, ...], p: int) -> tasks.Tested:
 
 def user_coefficients(solution: Solution, working: np.ndarray) -> np.ndarray:
     """Working coefficients (B, …, p) in the user's units."""
-    if solution.shared.transform is not None:
+    if solution.shared.transform is not None and solution.lanes.own is None:
         return working @ solution.shared.transform.T
     transform = solution.run(_transform, own=())
     return np.einsum("bij,b...j->b...i", transform, working)

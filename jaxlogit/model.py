@@ -42,11 +42,11 @@ def fit(
         of its model (ragged models: pad, and give the padding weight 0).
     offset : number, (n,) or (B, n) array, optional
         Known part of the linear predictor, in log-odds.
-    names : sequence of p str, optional
+    names : sequence of str, optional
         Names of the coefficients; a data frame's column names by default.
     own : (B, n) array, optional
-        One more column for each model, after those of X: a screen of many candidates beside
-        the same covariates, in much less memory and time than an X for each.
+        One more column for each model, the last one, called "own": a screen of many candidates
+        beside the same covariates X (n, p), in less memory and time than an X for each.
     solver : {"newton", "lbfgs"}
         "newton" for any p up to some hundreds. "lbfgs" never forms the information on its
         way, only once at the end: for large p. The answers are the same.
@@ -83,9 +83,9 @@ def fit(
 class Fit:
     """Fitted logistic regressions: one, or B of them along a leading axis.
 
-    Refers to the data it was fitted to and copies none of it; what is large is computed when
-    asked for. Results have no leading axis when one model was given as plain arrays. All arrays
-    it hands out are read-only: copy one to change it.
+    Refers to the data it was fitted to, or to their distinct rows; what is large is computed
+    when asked for. Results have no leading axis when one model was given as plain arrays. All
+    arrays it hands out are read-only: copy one to change it.
     """
 
     _models: Models
@@ -319,13 +319,13 @@ class Fit:
         return Separation(self._out(model), self._out(words), self._out(direction))
 
     def predict(self, X_new: Any, *, offset: Any = None) -> np.ndarray:
-        """Probabilities at the rows of X_new (k, p), or (B, k, p): (B, k).
+        """Probabilities at rows X_new (k, p), or (B, k, p), of all coefficients: (B, k).
 
         0 or 1 where a separated model's linear predictor is infinite, nan where it has no
         limit.
         """
-        solution = self._part(slice(None))
-        return self._shown(predictions.probabilities(self._models, solution, X_new, offset))
+        fitted = (self._models, self._solution, self._which)
+        return self._shown(predictions.probabilities(*fitted, X_new, offset))
 
     # -- tables ----------------------------------------------------------------------------
 

@@ -17,8 +17,10 @@ GRID_LEVEL = 0.999
 UNBOUNDED_SPAN = 10.0  # half width of a grid whose both ends are infinite, in log-odds per unit
 
 
-def probabilities(models: Models, solution: Solution, new: Any, offset: Any) -> np.ndarray:
-    """Probabilities at new rows (k, p) or (B, k, p), as (B, k)."""
+def probabilities(
+    models: Models, solution: Solution, which: np.ndarray | None, new: Any, offset: Any
+) -> np.ndarray:
+    """Probabilities at new rows (k, p) or (B, k, p), as (B, k); `which` as in `Fit`."""
     rows = numeric("X_new", new, (1, 2, 3))
     p = models.n_terms
     if rows.shape[-1] != p:
@@ -38,6 +40,8 @@ def probabilities(models: Models, solution: Solution, new: Any, offset: Any) -> 
     if shift.ndim and shift.shape[-1] != rows.shape[-2]:
         raise ValueError(f"offset must have one value for each of the {rows.shape[-2]} rows of "
                          f"X_new: found shape {shift.shape}")  # fmt: skip
+    if which is not None and rows.ndim == 3:
+        solution, which = solution.take(which), None
     coef = np.where((solution.status == Status.CONVERGED)[:, None], solution.user_coef, np.nan)
     eta = np.einsum("kp,bp->bk" if rows.ndim == 2 else "bkp,bp->bk", rows, coef)
     for model in solution.separated:
@@ -47,7 +51,7 @@ def probabilities(models: Models, solution: Solution, new: Any, offset: Any) -> 
         eta[model, empty] = 0.0
         if not np.all(empty):
             eta[model, ~empty] = intervals.estimates(one, own[~empty])[0]
-    return expit(eta + shift)
+    return expit((eta if which is None else eta[which]) + shift)
 
 
 def saturated(models: Models) -> np.ndarray | float:

@@ -76,9 +76,9 @@ class Solution:
     @property
     def row_elements(self) -> int:
         """Numbers in one row array of one model."""
-        if self.lanes.design is not None:
-            return self.lanes.design[0].size
         p = self.coef.shape[1]
+        if self.shared.columns is None:
+            return self.n_rows * p
         return self.n_rows * (1 if linalg.unrolls(p) else p)
 
     def run(self, task, common=(), index=None, searches=1, own=("coef", "loglik"), **options):

@@ -103,13 +103,39 @@ def test_measured_columns_are_left_as_they_are():
 
 
 def test_equal_hashes_are_not_taken_for_equal_rows(monkeypatch):
-    class Same:
-        def integers(self, high, size):
-            return np.zeros(size, np.int64)
-
     rows = np.array([[0.0, 1.0], [2.0, 3.0], [-0.0, 1.0]])
-    monkeypatch.setattr(alike.np.random, "default_rng", lambda seed: Same())
-    rows[:, 0] *= 1
-    first, which = alike._unique(rows)
+    monkeypatch.setattr(alike, "_hashes", lambda rows: np.zeros(len(rows), np.uint64))
+    first, which = alike._first_places(rows)
     assert len(first) == 2
     np.testing.assert_array_equal(rows[first][which], rows)
+
+
+def test_hashes_of_small_whole_numbers_differ():
+    grid = np.stack(np.meshgrid(*[np.arange(12.0)] * 4), axis=-1).reshape(-1, 4)
+    assert len(np.unique(alike._hashes(grid))) == len(grid)
+    bits = np.unpackbits(np.arange(1 << 14, dtype=np.uint16).view(np.uint8)).reshape(-1, 16)
+    assert len(np.unique(alike._hashes(bits.astype(float)))) == len(bits)
+
+
+def test_small_integer_types_do_not_overflow(monkeypatch):
+    X = doses()
+    y = np.random.default_rng(6).binomial(200, 0.4, (B, 40)).astype(np.uint8)
+    counts = {"trials": np.full(40, 200, np.uint8), "weights": np.full(40, 3, np.uint8)}
+    assert_same(monkeypatch, X, y, **counts)
+
+
+def test_huge_numbers(monkeypatch):
+    X = doses(30, 3) * [1.0, 8e307]
+    found = jaxlogit.fit(X, responses(doses(30, 3), dtype=float))
+    monkeypatch.setattr(alike, "LEAST_MODELS", 1 << 30)
+    plain = jaxlogit.fit(X, responses(doses(30, 3), dtype=float))
+    np.testing.assert_array_equal(found.status, plain.status)
+
+
+def test_predictions_for_designs_of_each_model(monkeypatch):
+    X = doses(16, 2)
+    y, new = responses(X, dtype=float), np.random.default_rng(4).normal(size=(B, 3, 2))
+    found = jaxlogit.fit(X, y).predict(new, offset=np.arange(B)[:, None] / B + np.zeros(3))
+    monkeypatch.setattr(alike, "LEAST_MODELS", 1 << 30)
+    plain = jaxlogit.fit(X, y).predict(new, offset=np.arange(B)[:, None] / B + np.zeros(3))
+    np.testing.assert_allclose(found, plain, atol=ROUNDING)

@@ -152,7 +152,7 @@ REFUSED = {
     "names too few": (
         {"names": ["a"]},
         ValueError,
-        "names must name each of the 2 columns of X: found 1",
+        "names must name each of the 2 coefficients: found 1",
     ),
     "names a number": (
         {"names": 3},

@@ -24,10 +24,15 @@ def designs(X, own, place=None):
     return np.insert(np.repeat(X[None], len(own), axis=0), place, own, axis=2)
 
 
-def numbers(fit):
+def estimates(fit):
+    return np.column_stack([fit.coef, fit.std_error, fit.loglik, fit.deviance, fit.status])
+
+
+def inference(fit):
     ends, score, joint = fit.confint(), fit.test("score"), fit.test(joint=True)
-    parts = (fit.coef, fit.std_error, ends.lower, ends.upper, score.statistic)
-    return np.column_stack([*parts, joint.statistic, fit.loglik, fit.deviance, fit.status])
+    profile = fit.profile(1, [0.0, 0.1]).coef.reshape(fit.n_models, -1)
+    parts = (ends.lower, ends.upper, score.statistic, joint.statistic, profile)
+    return np.column_stack([*parts, fit.covariance.reshape(fit.n_models, -1)])
 
 
 def plain(monkeypatch, *args, **options):
@@ -38,9 +43,11 @@ def plain(monkeypatch, *args, **options):
 
 def assert_same(found, expected):
     assert found.n_models == expected.n_models
-    np.testing.assert_allclose(numbers(found), numbers(expected), rtol=ROUNDING, atol=ROUNDING)
-    np.testing.assert_allclose(found.covariance, expected.covariance, rtol=1e-7, atol=ROUNDING)
+    np.testing.assert_allclose(estimates(found), estimates(expected), rtol=ROUNDING, atol=ROUNDING)
     np.testing.assert_allclose(found[4].coef, expected[4].coef, rtol=ROUNDING)
+    assert list(found.separation().model) == list(expected.separation().model)
+    new = np.ones((2, len(found.names)))
+    np.testing.assert_allclose(found.predict(new), expected.predict(new), rtol=1e-7)
 
 
 def test_own_column(screen, monkeypatch):
@@ -48,7 +55,9 @@ def test_own_column(screen, monkeypatch):
     found = jaxlogit.fit(X, y, own=own)
     assert found.names == ("x0", "x1", "x2", "own")
     assert found._solution.lanes.design is None
-    assert_same(found, plain(monkeypatch, designs(X, own), y))
+    expected = plain(monkeypatch, designs(X, own), y)
+    assert_same(found, expected)
+    np.testing.assert_allclose(inference(found), inference(expected), rtol=1e-7, atol=ROUNDING)
     assert_same(jaxlogit.fit(X, y[0], own=own), plain(monkeypatch, designs(X, own), y[0]))
 
 
@@ -77,6 +86,7 @@ def test_weights_trials_and_offset(screen, monkeypatch):
     found = jaxlogit.fit(X, y, own=holes, weights=weights, **options)
     expected = plain(monkeypatch, designs(X, own), y, weights=weights, **options)
     assert_same(found, expected)
+    np.testing.assert_allclose(inference(found), inference(expected), rtol=1e-7, atol=ROUNDING)
     shared = {"weights": weights[0], **options}
     assert_same(
         jaxlogit.fit(X, y, own=own, **shared), plain(monkeypatch, designs(X, own), y, **shared)
@@ -110,7 +120,36 @@ def test_own_columns_that_separate_repeat_or_vanish(screen, monkeypatch):
     assert list(found.status[5:7]) == [Status.RANK_DEFICIENT] * 2
     np.testing.assert_allclose(found.coef[7:9], expected.coef[7:9], rtol=1e-7)
     keep = np.isin(np.arange(B), (7, 8), invert=True)
-    np.testing.assert_allclose(numbers(found)[keep], numbers(expected)[keep], rtol=1e-7, atol=1e-8)
+    for results in (estimates, inference):
+        values, others = results(found)[keep], results(expected)[keep]
+        np.testing.assert_allclose(values, others, rtol=1e-7, atol=1e-8)
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_rows_that_only_some_models_use(monkeypatch, given):
+    """Locations far from 0, of the own column and of a shared one, in rows that a model has."""
+    random = np.random.default_rng(0)
+    cluster = np.repeat([0.0, 1e7], N // 2)
+    X = np.column_stack([np.ones(N), cluster + random.normal(size=N)])
+    own = 1e6 + random.normal(size=(B, N))
+    weights = np.where(np.arange(B)[:, None] % 2 == (cluster > 0), 1.0, 0.0)
+    y = (random.random((B, N)) < 0.5).astype(float)
+    design = {"X": X, "own": own} if given else {"X": designs(X, own)}
+    found = jaxlogit.fit(y=y, weights=weights, **design)
+    assert found.names == (("x0", "x1", "own") if given else ("x0", "x1", "x2"))
+    expected = plain(monkeypatch, designs(X, own), y, weights=weights)
+    np.testing.assert_array_equal(found.status, expected.status)
+    assert np.sum(found.status == 0) > B / 2
+    good = found.status == 0
+    error = np.abs(found.coef - expected.coef)[good] / expected.std_error[good]
+    assert np.max(error) < 1e-6
+
+
+def test_shared_columns_without_full_rank(screen):
+    X, y, own = screen
+    fit = jaxlogit.fit(np.column_stack([X, X[:, 1]]), y, own=own)
+    assert np.all(fit.status == Status.RANK_DEFICIENT)
+    assert np.all(np.isnan(fit.profile(3, [0.0, 0.1]).coef))
 
 
 def test_one_model(screen):
@@ -145,5 +184,5 @@ def test_a_design_for_each_model_has_no_own_column(screen):
 def test_names_with_an_own_column(screen):
     X, y, own = screen
     assert jaxlogit.fit(X, y, own=own, names=list("abcd")).names == tuple("abcd")
-    with pytest.raises(ValueError, match="names must name each of the 4 columns"):
+    with pytest.raises(ValueError, match="names must name each of the 4 coefficients"):
         jaxlogit.fit(X, y, own=own, names=list("abc"))

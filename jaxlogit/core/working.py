@@ -49,7 +49,8 @@ class Arrays(NamedTuple):
     own: Array | None = None
     """(n,) a column of the model's own, in the user's units, beside a shared design (n, p − 1)."""
     place: Array | None = None
-    """(p,) 1 where the own column stands among the user's, else 0; `transform` is (p, p − 1)."""
+    """(p,) 1 where the own column stands among the user's, else 0; `transform` is (p, p − 1).
+    Without `columns` the design is the user's, and `transform` only puts its columns in place."""
     direction: Array | None = None
     """(p,) separating direction (working): the model is then its overlapping rows alone."""
 
@@ -78,7 +79,15 @@ def problem(arrays: Arrays) -> Problem:
     )
     total = trials if weights is None else weights if trials is None else weights * trials
     beside = None
-    if arrays.own is not None and transform is not None:
+    if arrays.own is not None and arrays.columns is None:  # rows differ: nothing can be shared
+        assert arrays.place is not None and transform is not None
+        used = None if total is None else total > 0
+        whole = jnp.concatenate([jnp.asarray(arrays.own, design.dtype)[:, None], design], axis=1)
+        columns, inner = orthogonal_columns(whole, used)
+        transform = jnp.concatenate([arrays.place[:, None], transform], axis=1) @ inner
+        design = columns.T
+    elif arrays.own is not None:
+        assert transform is not None
         beside, own_transform = own_coordinates(arrays, total)
         columns = jnp.concatenate([beside.own[None], beside.columns])  # for careful searches
         transform = jnp.concatenate([own_transform[:, None], transform], axis=1)
