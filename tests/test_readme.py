@@ -12,7 +12,7 @@ README = Path(__file__).parent.parent / "README.md"
 @pytest.fixture(scope="module")
 def names() -> dict:
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     namespace: dict = {}
     for block in blocks:
         exec(block, namespace)
@@ -22,6 +22,7 @@ def names() -> dict:
 def test_shapes(names: dict):
     assert names["ends"].lower.shape == (4,)
     assert names["fits"].coef.shape == (1000, 4)
+    assert names["screen"].test(contrasts="candidate").p_value.shape == (1000, 1)
     assert len(names["model"].names) == 9
 
 
