@@ -120,9 +120,11 @@ def test_own_columns_that_separate_repeat_or_vanish(screen, monkeypatch):
     assert list(found.status[5:7]) == [Status.RANK_DEFICIENT] * 2
     np.testing.assert_allclose(found.coef[7:9], expected.coef[7:9], rtol=1e-7)
     keep = np.isin(np.arange(B), (7, 8), invert=True)
-    for results in (estimates, inference):
-        values, others = results(found)[keep], results(expected)[keep]
-        np.testing.assert_allclose(values, others, rtol=1e-7, atol=1e-8)
+    close = {"rtol": 1e-7, "atol": 1e-8}
+    np.testing.assert_allclose(estimates(found)[keep], estimates(expected)[keep], **close)
+    ends, others = found.confint(), expected.confint()
+    np.testing.assert_allclose(ends.lower[keep], others.lower[keep], **close)
+    np.testing.assert_allclose(ends.upper[keep], others.upper[keep], **close)
 
 
 @pytest.mark.parametrize("given", [True, False])
