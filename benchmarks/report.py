@@ -49,6 +49,18 @@ def memory(result: dict) -> str:
     ])  # fmt: skip
 
 
+def growth(results: list[dict]) -> str:
+    """A row for each size of batch."""
+    rows = [f"{'models':>12}{'µs/model':>12}{'least':>10}{'peak MiB':>12}{'responses MiB':>16}"]
+    for result in results:
+        rows.append(
+            f"{result['models']:>12,}{number(result['us_per_model']):>12}"
+            f"{number(result['us_min']):>10}{result['peak_mib']:>12,.0f}"
+            f"{result['responses_mib']:>16,.0f}"
+        )
+    return "\n".join(rows)
+
+
 def deviation(value: float | None) -> str:
     """Largest deviation, or that the line is what others are compared with."""
     return "reference" if value is None else f"{value:.1e}"

@@ -14,7 +14,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from benchmarks import limit, memory, reference, report
+from benchmarks import growth, limit, memory, reference, report
 from benchmarks.peers import REFERENCE, Peer, peers
 from benchmarks.workloads import QUICK, WORKLOADS, Data, Workload, answer, make
 from jaxlogit.batch import n_threads
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     chosen = [w for w in (QUICK if options.quick else WORKLOADS) if options.only in w.name]
     if options.inner:
-        print(json.dumps(_inner(options.inner, chosen, options.quick)))
+        print(json.dumps(_inner(options.inner, chosen, options.quick, options.models)))
         return 0
     if not chosen:
         names = ", ".join(repr(w.name) for w in (QUICK if options.quick else WORKLOADS))
@@ -43,6 +43,10 @@ def main(arguments: list[str] | None = None) -> int:
     if options.memory:
         record["memory"] = apart("memory", options.quick)
         print(report.memory(record["memory"]))
+    elif options.growth:
+        sizes = growth.SIZES[:2] if options.quick else growth.SIZES
+        record["growth"] = [apart("growth", options.quick, models=size) for size in sizes]
+        print(report.growth(record["growth"]))
     else:
         record["limits"] = limit.measure()
         print(report.head(record), flush=True)
@@ -62,10 +66,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a smoke run of less than a minute")
     parser.add_argument("--only", default="", metavar="TEXT", help="workloads with TEXT in a name")
     parser.add_argument("--memory", action="store_true", help="peak memory of 10⁶ replicates only")
+    parser.add_argument("--growth", action="store_true", help="time per model from 10³ to 10⁶")
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="where results go; default benchmarks/results"
     )
-    parser.add_argument("--inner", choices=("first", "memory"), help=argparse.SUPPRESS)
+    parser.add_argument("--inner", choices=("first", "memory", "growth"), help=argparse.SUPPRESS)
+    parser.add_argument("--models", type=int, default=0, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 
 
@@ -73,7 +79,7 @@ def destination(options: argparse.Namespace) -> Path | None:
     """The JSON file: as asked; by default none for a partial or a smoke run."""
     if options.json or options.quick or options.only:
         return options.json
-    kind = "-memory" if options.memory else ""
+    kind = "-memory" if options.memory else "-growth" if options.growth else ""
     return RESULTS / f"{jax.default_backend()}-{n_threads()}core{kind}.json"
 
 
@@ -158,10 +164,11 @@ def line(name: str, models: int, spans: list[float], own_median: float) -> dict:
     }
 
 
-def apart(what: str, quick: bool, workload: Workload | None = None) -> dict:
+def apart(what: str, quick: bool, workload: Workload | None = None, models: int = 0) -> dict:
     """A measurement in a fresh process, where nothing is compiled and no memory was used."""
     command = [sys.executable, "-m", "benchmarks.run", "--inner", what]
     command += ["--quick"] * quick + (["--only", workload.name] if workload else [])
+    command += ["--models", str(models)]
     # A compilation cache on disk would hide what a first call costs.
     settings = os.environ | {"JAX_ENABLE_COMPILATION_CACHE": "false"}
     root = Path(__file__).parents[1]
@@ -173,7 +180,9 @@ def apart(what: str, quick: bool, workload: Workload | None = None) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _inner(what: str, chosen: list[Workload], quick: bool) -> dict:
+def _inner(what: str, chosen: list[Workload], quick: bool, models: int) -> dict:
+    if what == "growth":
+        return growth.measure(models)
     if what == "memory":
         return memory.measure(memory.REPLICATES // 50 if quick else memory.REPLICATES)
     data = make(chosen[0])

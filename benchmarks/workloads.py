@@ -61,6 +61,7 @@ WORKLOADS = (
     Workload("fit", 1000, 10, 2_000, "genotype"),
     Workload("fit", 100, 5, 20_000, "column"),
     Workload("fit", 1000, 10, 2_000, "column"),
+    Workload("fit", 1_000_000, 10, 1),
     Workload("fit", 100, 5, 20_000, "own-X"),
     Workload("fit", 1000, 5, 4_000, "own-X"),
     Workload("fit", 1000, 10, 2_000, "own-X"),

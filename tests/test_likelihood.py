@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from oracles import information, loglik, model, score, unpack
 
+import jaxlogit
+from jaxlogit import batch
 from jaxlogit.core import likelihood, linalg
 from jaxlogit.core.likelihood import Rows
 
@@ -164,3 +166,23 @@ def test_row_reach_and_case_count_leave_out_rows_without_cases():
     assert likelihood.case_count(rows) == 3.0
     alike = rows_of(model(np.eye(2), [0, 1]), products=False)
     assert likelihood.case_count(alike) == 2.0
+
+
+@pytest.mark.parametrize("n", [1000, 2500])
+def test_rows_in_blocks_weigh_as_all_at_once(n):
+    random = np.random.default_rng(n)
+    design, weights = random.normal(size=(n, 3)), random.random(n)
+    found = likelihood._weigh_by_blocks(jnp.asarray(design), jnp.asarray(weights))
+    np.testing.assert_allclose(found, (design * weights[:, None]).T @ design, rtol=1e-12)
+
+
+def test_a_long_model_is_the_sum_of_its_parts(monkeypatch):
+    random = np.random.default_rng(3)
+    X = np.column_stack([np.ones(20_500), random.normal(size=(20_500, 2))])
+    y = random.random((2, 20_500)) < 0.3
+    found = jaxlogit.fit(X, y)
+    monkeypatch.setattr(likelihood, "MANY_ROWS", 1 << 30)
+    monkeypatch.setattr(batch, "_compiled", batch._Compiled())
+    plain = jaxlogit.fit(X, y)
+    np.testing.assert_allclose(found.coef, plain.coef, rtol=1e-10)
+    np.testing.assert_allclose(found.std_error, plain.std_error, rtol=1e-10)

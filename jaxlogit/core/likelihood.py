@@ -19,6 +19,8 @@ import jax.numpy as jnp
 from jaxlogit.core import linalg
 from jaxlogit.core.kinds import Array
 
+MANY_ROWS = 1 << 14  # from there on one product of all rows is slower than many of a few
+ROW_BLOCK = 1000
 PRODUCT_SHARE = 0.4  # of the exponent range: how far a product of factors in [1/2, 1) may fall
 
 
@@ -182,9 +184,32 @@ def weigh(rows: Rows, weights, packed: bool):
         return jnp.concatenate([corner[None], rows.beside.columns @ own, rows.products @ weights])
     if packed and rows.products is not None:
         return rows.products @ weights
-    columns = _columns(rows)
-    matrix = (columns * weights[None, :]) @ columns.T
+    if rows.design.shape[0] > MANY_ROWS:
+        matrix = _weigh_by_blocks(rows.design, weights)
+    else:
+        columns = _columns(rows)
+        matrix = (columns * weights[None, :]) @ columns.T
     return linalg.pack(matrix) if packed else matrix
+
+
+def _weigh_by_blocks(design, weights):
+    """X' diag(weights) X of a long X, a block of rows at a time: w·X never leaves the cache.
+
+    X has at least ROW_BLOCK rows.
+    """
+    n, p = design.shape
+
+    def block(start, size):
+        part = jax.lax.dynamic_slice_in_dim(design, start, size)
+        share = jax.lax.dynamic_slice_in_dim(weights, start, size)
+        return (part * share[:, None]).T @ part
+
+    def add(i, total):
+        return total + block(i * ROW_BLOCK, ROW_BLOCK)
+
+    whole = n // ROW_BLOCK
+    total = jax.lax.fori_loop(0, whole, add, jnp.zeros((p, p), design.dtype))
+    return total + block(whole * ROW_BLOCK, n - whole * ROW_BLOCK)
 
 
 def information_derivative(rows: Rows, coef, vector):
