@@ -61,7 +61,7 @@ def peers(workload: Workload) -> tuple[Peer, ...]:
     loop = Peer(REFERENCE, 60, _numpy_fit, "numpy")
     if workload.design == "own-X":
         return (loop,)
-    if workload.design != "shared":
+    if workload.design in ("genotype", "column"):
         return (loop, Peer("plink2 --glm no-firth", 4, _plink, "plink2"))
     if workload.answer == "fit":
         return (

@@ -1,6 +1,6 @@
 """Results as text, for a terminal of 100 columns."""
 
-COLUMNS = "{:<26}{:>8}{:>11}{:>20}{:>9}{:>8}{:>7}{:>11}"
+COLUMNS = "{:<25}{:>7} {:>10} {:>21}{:>9}{:>8}{:>7}{:>11}"
 HEAD = ("", "models", "µs/model", "min – max", "ratio", "/floor", "1st s", "deviation")
 
 

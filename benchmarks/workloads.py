@@ -16,6 +16,7 @@ DESIGNS = {
     "genotype": "X per model, one column differs",
     "column": "shared X and a column per model",
     "own-X": "X per model",
+    "doses": "shared X, ten doses",
 }
 
 
@@ -40,7 +41,8 @@ class Workload:
     def title(self) -> str:
         """One line for people."""
         what = "ML fit" if self.answer == "fit" else f"fit + all {self.answer} intervals"
-        size = f"n={self.n_rows} p={self.n_terms}, {self.n_models:,} models"
+        models = "1 model" if self.n_models == 1 else f"{self.n_models:,} models"
+        size = f"n={self.n_rows} p={self.n_terms}, {models}"
         return f"{what}, {DESIGNS[self.design]}, {size}"
 
     def quick(self) -> "Workload":
@@ -61,7 +63,10 @@ WORKLOADS = (
     Workload("fit", 1000, 10, 2_000, "genotype"),
     Workload("fit", 100, 5, 20_000, "column"),
     Workload("fit", 1000, 10, 2_000, "column"),
+    Workload("fit", 2000, 200, 20),
     Workload("fit", 1_000_000, 10, 1),
+    Workload("fit", 100, 2, 100_000, "doses"),
+    Workload("lr", 100, 2, 100_000, "doses"),
     Workload("fit", 100, 5, 20_000, "own-X"),
     Workload("fit", 1000, 5, 4_000, "own-X"),
     Workload("fit", 1000, 10, 2_000, "own-X"),
@@ -97,17 +102,19 @@ class Data:
 def make(workload: Workload) -> Data:
     """Data with known truth, the same at every call.
 
-    Columns are an intercept and standard normals. Where designs differ in one column it is a
-    genotype: the case that plink2 is made for, so that it can take part.
+    Columns are an intercept and standard normals, or doses 0, …, 9. Where designs differ in one
+    column it is a genotype: the case that plink2 is made for, so that it can take part.
     """
     n, p, count = workload.n_rows, workload.n_terms, workload.n_models
-    rng = np.random.default_rng([SEED, n, p, workload.design != "shared"])
+    rng = np.random.default_rng([SEED, n, p, workload.design not in ("shared", "doses")])
     X = np.column_stack([np.ones(n), rng.standard_normal((n, p - 1))])
-    coef = rng.normal(scale=0.4, size=p)
+    coef = rng.normal(scale=0.4 * min(1.0, (10 / p) ** 0.5), size=p)  # or hundreds would separate
+    if workload.design == "doses":
+        X, coef = np.column_stack([np.ones(n), np.arange(n) % 10]), np.array([-0.5, 0.15])
     if workload.design == "own-X":
         X = np.concatenate([np.ones((count, n, 1)), rng.standard_normal((count, n, p - 1))], axis=2)
     mu = 1 / (1 + np.exp(-X @ coef))
-    if workload.design in ("shared", "own-X"):
+    if workload.design in ("shared", "own-X", "doses"):
         return Data(X, (rng.random((count, n)) < mu).astype(np.float64))
     y = (rng.random(n) < mu).astype(np.float64)
     pool = max(count, min(5 * count, GENOTYPES // n))

@@ -73,8 +73,8 @@ def _distinct_rows(models: Models) -> Models:
     cases = np.ones(models.n_rows)
     for counts in (models.weights, models.trials):
         cases = cases if counts is None else cases * counts
-    # Case totals that are rounded could hide a separation. Those of y may be: a rounded sum of
-    # numbers below whole ones stays below their sum.
+    # Case totals that are rounded could hide a separation, or fall below their successes. Those
+    # of y may be rounded: a sum never is to more than the sum of larger whole numbers.
     exact = _whole(cases, models.weights) and np.sum(cases) <= EXACT
     if SHARE * len(first) > models.n_rows or not exact:
         return models

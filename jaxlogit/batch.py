@@ -22,8 +22,7 @@ from jaxlogit.cores import n_threads, spread
 
 BLOCK_ELEMENTS = 1 << 17  # numbers in one row array of a block: it fits a core's cache
 ACCELERATOR_ELEMENTS = 1 << 27
-BLOCK_ARRAYS = 5  # row arrays of all its models that a block holds while it runs, at most
-WORTH_ASKING = 1 << 24  # bytes of results from which on the memory that is left is looked up
+BLOCK_ARRAYS = 5  # row arrays that a block holds while it runs: 1 to 4.3 by XLA's own account
 EXHAUSTED = "RESOURCE_EXHAUSTED"  # XLA's word for a device without memory
 LARGEST_BLOCK = 4096
 SMALL_BLOCKS = (1, 16, 272)  # few sizes, so that few shapes are compiled
@@ -233,7 +232,7 @@ class _Job:
         # One more thread than cores computes while another copies; one was asked for as one.
         cores = n_threads()
         wanted = max(cores + 1 if cores > 1 else 1, len(self.devices))
-        left = memory.free()
+        left = memory.free() if block_bytes > memory.WORTH_ASKING else None
         return wanted if left is None else int(np.clip(left // block_bytes, 1, wanted))
 
     def block(self, number: int) -> None:
@@ -257,8 +256,7 @@ class _Job:
         """Empty arrays for the results of all models, if there is memory for them."""
         shapes = [((self.count, *leaf.shape[1:]), leaf.dtype) for leaf in leaves]
         needed = sum(math.prod(shape) * dtype.itemsize for shape, dtype in shapes)
-        if needed > WORTH_ASKING:
-            memory.demand(needed, f"results of {self.count:,} models")
+        memory.demand(needed, f"results of {self.count:,} models")
         return [np.empty(shape, dtype) for shape, dtype in shapes]
 
 

@@ -1,10 +1,12 @@
 """Interval ends of many models: the fast search, then the bracket, with proofs of infinity."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import ndtri
 
+from jaxlogit import memory
 from jaxlogit.core import ends as core_ends
 from jaxlogit.core import tasks
 from jaxlogit.core.status import Status
@@ -76,6 +78,7 @@ def inverted_ends(
     `wanted` (B, q) names the ends worth a careful search; all of them by default.
     """
     shape = (len(solution.status), len(contrasts), 2)
+    memory.demand(24 * math.prod(shape), f"interval ends of {shape[0]:,} models")
     status = np.empty(shape, np.int32)
     status[:] = solution.status[:, None, None]
     ends = Ends(np.full(shape, np.nan), status, np.zeros(shape, np.int32), np.full(shape, np.nan))

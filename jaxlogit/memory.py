@@ -5,6 +5,7 @@ from typing import Any
 
 MEMINFO = Path("/proc/meminfo")
 CGROUP = Path("/sys/fs/cgroup")
+WORTH_ASKING = 1 << 24  # bytes: what is smaller is not worth the tenth of a millisecond
 
 
 def free(device: Any = None) -> int | None:
@@ -26,6 +27,8 @@ def demand(needed: int, what: str) -> None:
     MemoryError
         Naming what it is, its size and what is free.
     """
+    if needed < WORTH_ASKING:
+        return
     left = free()
     if left is not None and needed > left:
         raise MemoryError(f"{what} take {size(needed)} of memory: {size(left)} are free")

@@ -1,5 +1,6 @@
 """`fit` and `Fit`: the front door for arrays."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxlogit import alike, data, fitting, hypotheses, intervals, predictions
+from jaxlogit import alike, data, fitting, hypotheses, intervals, memory, predictions
 from jaxlogit.core import tails, tasks
 from jaxlogit.data import Models, check_choice, check_contrasts, check_level
 from jaxlogit.results import Interval, Profile, Separation, Test, tally
@@ -106,7 +107,6 @@ class Fit:
         return self._models.names
 
     def __len__(self) -> int:
-        """Number of models, B."""
         return self.n_models
 
     def __getitem__(self, index: int | slice) -> "Fit":
@@ -133,7 +133,6 @@ class Fit:
         return array if self._which is None else array[self._which]
 
     def _out(self, array: np.ndarray) -> np.ndarray:
-        """What the solution has, as handed out."""
         return self._shown(self._each(array))
 
     def _shown(self, array: np.ndarray) -> np.ndarray:
@@ -169,9 +168,10 @@ class Fit:
     @cached_property
     def covariance(self) -> np.ndarray:
         """Inverse information (B, p, p) of the coefficients; nan without a maximum."""
-        p = self._models.n_terms
-        out = np.full((len(self._solution.status), p, p), np.nan)
-        index = self._solution.finite
+        p, index = self._models.n_terms, self._solution.finite
+        shape = (len(self._solution.status), p, p)
+        memory.demand(8 * math.prod(shape), f"covariances of {shape[0]:,} models")
+        out = np.full(shape, np.nan)
         if len(index):
             out[index] = self._solution.run(_covariance, index=index, own=("coef",))
         return self._out(out)
