@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 from jaxlogit import datasets
 from jaxlogit.core.status import Status
+from jaxlogit.front import fit
 from jaxlogit.generic import Maximum, maximize, profile_interval
-from jaxlogit.model import Fit, fit
+from jaxlogit.model import Fit
 from jaxlogit.results import Interval, Profile, Separation, Test
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ the linear programme, one model at a time.
 
 import numpy as np
 
-from jaxlogit import batch, separated
+from jaxlogit import batch, coordinates, separated
 from jaxlogit.core import linalg, tasks
 from jaxlogit.core.status import Status
-from jaxlogit.core.working import Arrays, merge, shared_coordinates
+from jaxlogit.core.working import Arrays, merge
 from jaxlogit.data import Models
 from jaxlogit.solution import FEW, Solution
 
@@ -20,33 +20,15 @@ FIRST = {
     True: tasks.Budget(np.int32(5), np.int32(1)),
 }  # enough for all but a few models in a hundred
 REST = tasks.Budget(np.int32(0), np.int32(12))  # then what has no certificate is likely separated
-MOST_PRODUCTS = 1 << 26  # numbers in the column products of a shared X: half a gigabyte
 CAREFUL_STEPS = 120  # a separated model takes about 30, one for each e-fold of its log-likelihood
 GRADIENT_STEPS = 500
 
 
 def fit(models: Models, solver: str = "newton") -> Solution:
     """Fit every model; `solver` "newton" or "lbfgs" is the search that all of them begin with."""
-    lanes, shared = models.split()
-    embedding = np.eye(models.design.shape[-1])
-    if lanes.own is not None:
-        embedding = np.insert(embedding, models.place, 0.0, axis=0)
-        shared = shared._replace(transform=embedding, place=np.eye(models.n_terms)[models.place])
-    if shared.design is not None and not (lanes.own is not None and models.ragged):
-        coordinates = shared_coordinates(_used_rows(models))
-        if coordinates is None:
-            return _all_deficient(models, lanes, shared)
-        design, transform = coordinates
-        products = None
-        size = linalg.packed_size(design.shape[1]) * len(design)
-        if linalg.unrolls(models.n_terms) and models.n_models > FEW and size < MOST_PRODUCTS:
-            products = linalg.column_products(design)
-        shared = shared._replace(
-            design=design,
-            transform=embedding @ transform,
-            products=products,
-            columns=np.ascontiguousarray(design.T),
-        )
+    lanes, shared = coordinates.arrange(models)
+    if shared is None:
+        return _all_deficient(models, lanes)
     count, n, p = models.n_models, models.n_rows, models.n_terms
     elements = n if linalg.unrolls(p) else n * p  # with many columns w·X is formed, model by model
     if shared.columns is None:
@@ -77,16 +59,6 @@ def fit(models: Models, solver: str = "newton") -> Solution:
         solution.suprema[bad] = np.nan
         solution.user_coef[bad] = np.nan
     return solution
-
-
-def _used_rows(models: Models) -> np.ndarray:
-    """The shared design with the rows that no model counts set to 0: they may hold anything."""
-    design = models.design
-    for counts in (models.weights, models.trials):
-        if counts is not None:
-            unused = counts == 0 if counts.ndim == 1 else np.all(counts == 0, axis=0)
-            design = np.where(unused[:, None], 0.0, design) if np.any(unused) else design
-    return design
 
 
 def _fit_quickly(lanes: Arrays, shared: Arrays, models: Models, elements: int) -> tasks.Found:
@@ -128,8 +100,9 @@ def _careful_fit(lane: Arrays, shared):
     return tasks.careful_fit(merge(lane, shared[0]), shared[1])
 
 
-def _all_deficient(models: Models, lanes: Arrays, shared: Arrays) -> Solution:
+def _all_deficient(models: Models, lanes: Arrays) -> Solution:
     count, p = models.n_models, models.n_terms
+    _, shared = models.split()
     nothing = np.full((count, p), np.nan)
     return Solution(
         lanes, shared, nothing, nothing, np.full(count, np.nan),

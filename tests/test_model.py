@@ -543,5 +543,5 @@ def test_rows_of_weight_zero_may_be_out_of_range(trials):
 def test_the_edge_is_the_edge():
     with pytest.raises(ValueError, match="y must lie in"):
         jaxlogit.fit(X, Y + 1)
-    assert jaxlogit.fit.__module__ == "jaxlogit.model"
+    assert jaxlogit.fit.__module__ == "jaxlogit.front"
     assert data.collect(X, Y).n_models == B

@@ -12,7 +12,7 @@ import numpy as np
 from jaxlogit.core.status import Status
 from jaxlogit.data import check_choice
 from jaxlogit.frame import design, read_table
-from jaxlogit.model import fit
+from jaxlogit.front import fit
 from jaxlogit.study.cells import MAX_REPLICATES, Cell, cell_from_arrays, integer, truth_vector
 from jaxlogit.study.record import Record, versions
 from jaxlogit.study.result import Replay, StudyResult, replay

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxlogit.core.status import Status
-from jaxlogit.model import fit
+from jaxlogit.front import fit
 from jaxlogit.study.cells import Cell
 from jaxlogit.study.measures import Array, Replicates
 from jaxlogit.study.store import Group

@@ -1,0 +1,49 @@
+"""Checked data of many models as the core takes them: what is shared prepared once for all."""
+
+import numpy as np
+
+from jaxlogit.core import linalg
+from jaxlogit.core.working import Arrays, shared_coordinates
+from jaxlogit.data import Models
+from jaxlogit.solution import FEW
+
+MOST_PRODUCTS = 1 << 26  # numbers in the column products of a shared X: half a gigabyte
+
+
+def arrange(models: Models) -> tuple[Arrays, Arrays | None]:
+    """What models have of their own, and what they share, in working coordinates where it can be.
+
+    None in place of the shared arrays where a shared design has not full column rank.
+    """
+    lanes, shared = models.split()
+    embedding = np.eye(models.design.shape[-1])
+    if lanes.own is not None:
+        embedding = np.insert(embedding, models.place, 0.0, axis=0)
+        shared = shared._replace(transform=embedding, place=np.eye(models.n_terms)[models.place])
+    if shared.design is None or (lanes.own is not None and models.ragged):
+        return lanes, shared
+    coordinates = shared_coordinates(_used_rows(models))
+    if coordinates is None:
+        return lanes, None
+    design, transform = coordinates
+    products = None
+    size = linalg.packed_size(design.shape[1]) * len(design)
+    if linalg.unrolls(models.n_terms) and models.n_models > FEW and size < MOST_PRODUCTS:
+        products = linalg.column_products(design)
+    shared = shared._replace(
+        design=design,
+        transform=embedding @ transform,
+        products=products,
+        columns=np.ascontiguousarray(design.T),
+    )
+    return lanes, shared
+
+
+def _used_rows(models: Models) -> np.ndarray:
+    """The shared design with the rows that no model counts set to 0: they may hold anything."""
+    design = models.design
+    for counts in (models.weights, models.trials):
+        if counts is not None:
+            unused = counts == 0 if counts.ndim == 1 else np.all(counts == 0, axis=0)
+            design = np.where(unused[:, None], 0.0, design) if np.any(unused) else design
+    return design

@@ -1,0 +1,71 @@
+"""`fit`: the front door for arrays."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from jaxlogit import alike, data, fitting
+from jaxlogit.data import check_choice
+from jaxlogit.model import Fit
+
+SOLVERS = ("newton", "lbfgs")
+
+
+def fit(
+    X: Any,
+    y: Any,
+    *,
+    trials: Any = None,
+    weights: Any = None,
+    offset: Any = None,
+    names: Sequence[str] | None = None,
+    own: Any = None,
+    solver: str = "newton",
+) -> Fit:
+    """Fit one or many logistic regressions by maximum likelihood.
+
+    Parameters
+    ----------
+    X : (n, p) or (B, n, p) array
+        Design matrix, shared by all models or one for each. No intercept is added.
+    y : (n,) or (B, n) array
+        Successes, in [0, trials]; any real number, never rounded.
+    trials, weights : number, (n,) or (B, n) array, optional
+        Binomial denominators and case weights; 1 when missing. A row of weight 0 is not part
+        of its model (ragged models: pad, and give the padding weight 0).
+    offset : number, (n,) or (B, n) array, optional
+        Known part of the linear predictor, in log-odds.
+    names : sequence of str, optional
+        Names of the coefficients; a data frame's column names by default.
+    own : (B, n) array, optional
+        One more column for each model, the last one, called "own": a screen of many candidates
+        beside the same covariates X (n, p), in less memory and time than an X for each.
+    solver : {"newton", "lbfgs"}
+        "newton" for any p up to some hundreds. "lbfgs" never forms the information on its
+        way, only once at the end: for large p. The answers are the same.
+
+    Returns
+    -------
+    Fit
+        One model in: arrays without the leading axis B.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Bad input, naming argument, rule, value and place. Separation and rank deficiency are
+        not errors: they are statuses of the models concerned.
+
+    Examples
+    --------
+    >>> import jaxlogit as jl
+    >>> dose = [0, 1, 2, 3, 4, 5]
+    >>> X = [[1, d] for d in dose]
+    >>> fitted = jl.fit(X, [0, 1, 1, 1, 2, 3], trials=3, names=["const", "dose"])
+    >>> fitted.coef.round(6)
+    array([-2.627577,  0.912732])
+    >>> fitted.confint().lower.round(6)
+    array([-5.86105 ,  0.212471])
+    """
+    check_choice("solver", solver, SOLVERS)
+    models = data.collect(X, y, trials, weights, offset, names, own)
+    once, which = alike.gather(models)
+    return Fit(models, fitting.fit(once, solver), which)
