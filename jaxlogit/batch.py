@@ -31,6 +31,7 @@ REGISTER = 16  # numbers in single precision in the widest vector registers
 ALIAS = 256  # numbers: rows that are a multiple of it apart share lines of the first cache
 LAPACK = set("cholesky eigh geqrf householder_product lu qr svd triangular_solve".split())
 CPU_OPTIONS = {"xla_cpu_prefer_vector_width": 512}  # where there are such registers; XLA's is 256
+IN_ORDER = {"xla_cpu_multi_thread_eigen": False}
 MOST_COMPILED = 48  # kept at a time; a study's cell with every method needs about 30
 
 
@@ -77,25 +78,28 @@ def _suited(largest: int, searches: int) -> int:
 class _Form:
     """A task over a batch, whether it was compiled, and whether its blocks take turns.
 
-    On the CPU XLA's LAPACK routines share a batch among the threads that also run whole blocks:
-    two blocks that wait for each other's threads wait for ever. So such blocks take turns, also
-    those of calls from other threads.
+    On the CPU XLA's LAPACK routines share a batch among the threads that also run whole blocks
+    and operations: two that wait for each other's threads wait for ever. So blocks of a task
+    with such routines take turns, also those of calls from other threads, and their operations
+    are compiled to follow one another.
     """
 
     def __init__(self, task: Callable, options: tuple):
         def many(lanes, shared):
             return jax.vmap(lambda lane: task(lane, shared, **dict(options)))(lanes)
 
-        on_cpu = jax.default_backend() == "cpu"
-        self.call = jax.jit(many, compiler_options=CPU_OPTIONS if on_cpu else None)
+        self.on_cpu = jax.default_backend() == "cpu"
+        self.many = many
+        self.call = jax.jit(many, compiler_options=CPU_OPTIONS if self.on_cpu else None)
         self.ready = False
         self.turns: AbstractContextManager = nullcontext()
 
     def prepare(self, lanes, shared) -> None:
         """Look for LAPACK's routines; JAX keeps the trace for the call that follows."""
         operations = _primitives(self.call.trace(lanes, shared).jaxpr)
-        if jax.default_backend() == "cpu" and not LAPACK.isdisjoint(operations):
+        if self.on_cpu and not LAPACK.isdisjoint(operations):
             self.turns = _turns
+            self.call = jax.jit(self.many, compiler_options=CPU_OPTIONS | IN_ORDER)
 
 
 def _primitives(jaxpr) -> Iterator[str]:

@@ -10,22 +10,33 @@ from jaxlogit.solution import FEW
 MOST_PRODUCTS = 1 << 26  # numbers in the column products of a shared X: half a gigabyte
 
 
-def arrange(models: Models) -> tuple[Arrays, Arrays | None]:
+def arrange(
+    models: Models, prior: tuple[np.ndarray, np.ndarray] | None = None
+) -> tuple[Arrays, Arrays | None]:
     """What models have of their own, and what they share, in working coordinates where it can be.
 
-    None in place of the shared arrays where a shared design has not full column rank.
+    `prior` has means and precisions (p,) of normal priors, which count as rows where the rank of
+    a design is in question. None in place of the shared arrays where a shared design has not full
+    column rank.
     """
     lanes, shared = models.split()
+    if prior is not None:
+        shared = shared._replace(prior_mean=prior[0], prior_precision=prior[1])
     embedding = np.eye(models.design.shape[-1])
     if lanes.own is not None:
         embedding = np.insert(embedding, models.place, 0.0, axis=0)
         shared = shared._replace(transform=embedding, place=np.eye(models.n_terms)[models.place])
     if shared.design is None or (lanes.own is not None and models.ragged):
         return lanes, shared
-    coordinates = shared_coordinates(_used_rows(models))
+    design = _used_rows(models)
+    n = len(design)
+    if prior is not None and lanes.own is None:
+        design = np.concatenate([design, np.diag(np.sqrt(prior[1]))])
+    coordinates = shared_coordinates(design)
     if coordinates is None:
         return lanes, None
     design, transform = coordinates
+    design = np.ascontiguousarray(design[:n])
     products = None
     size = linalg.packed_size(design.shape[1]) * len(design)
     if linalg.unrolls(models.n_terms) and models.n_models > FEW and size < MOST_PRODUCTS:

@@ -8,10 +8,11 @@ the linear programme, one model at a time.
 import numpy as np
 
 from jaxlogit import batch, coordinates, separated
-from jaxlogit.core import linalg, tasks
+from jaxlogit.core import firth, linalg, tasks
 from jaxlogit.core.status import Status
 from jaxlogit.core.working import Arrays, merge
 from jaxlogit.data import Models
+from jaxlogit.penalties import Firth, LogF, Normal, Penalty, normal_prior, with_pseudo_cases
 from jaxlogit.solution import FEW, Solution
 
 SINGLE = True  # first steps in single precision; tests compare with what double gives
@@ -22,11 +23,20 @@ FIRST = {
 REST = tasks.Budget(np.int32(0), np.int32(12))  # then what has no certificate is likely separated
 CAREFUL_STEPS = 120  # a separated model takes about 30, one for each e-fold of its log-likelihood
 GRADIENT_STEPS = 500
+FIRTH_STEPS = np.int32(8)  # after the approach; they take 3
 
 
-def fit(models: Models, solver: str = "newton") -> Solution:
+def fit(models: Models, solver: str = "newton", penalty: Penalty | None = None) -> Solution:
     """Fit every model; `solver` "newton" or "lbfgs" is the search that all of them begin with."""
-    lanes, shared = coordinates.arrange(models)
+    prior = None
+    match penalty:
+        case Firth():
+            return _fit_firth(models, penalty)
+        case LogF():
+            models = with_pseudo_cases(models, penalty)
+        case Normal():
+            prior = normal_prior(models, penalty)
+    lanes, shared = coordinates.arrange(models, prior)
     if shared is None:
         return _all_deficient(models, lanes)
     count, n, p = models.n_models, models.n_rows, models.n_terms
@@ -61,6 +71,41 @@ def fit(models: Models, solver: str = "newton") -> Solution:
     return solution
 
 
+def _fit_firth(models: Models, penalty: Firth) -> Solution:
+    """Fit every model under Firth's penalty: quickly, then carefully."""
+    lanes, shared = coordinates.arrange(models)
+    if shared is None:
+        return _all_deficient(models, lanes)
+    augmented = np.float64(1) if penalty.std_error == "augmented" else None
+    shared = shared._replace(strength=np.float64(penalty.strength), augmented=augmented)
+    count, p = models.n_models, models.n_terms
+    elements = models.n_rows * (1 if linalg.unrolls(p) and shared.columns is not None else p)
+    options = {"unroll": count > FEW, "single": SINGLE}
+    found = batch.run(
+        _quick_firth, count, lanes, (shared, FIRTH_STEPS), row_elements=elements, **options
+    )
+    left = np.flatnonzero(found.status == tasks.UNDECIDED)
+    if len(left):
+        again = batch.run(
+            _careful_firth, count, lanes, (shared, np.int32(CAREFUL_STEPS)),
+            row_elements=models.n_rows * p, index=left,
+        )  # fmt: skip
+        for whole, part in zip(found, again, strict=True):
+            if whole is not None:
+                whole[left] = part
+    for array in (found.loglik, found.user_coef):
+        array[found.status != Status.CONVERGED] = np.nan
+    own = lanes._replace(
+        score_total=found.score_total,
+        offset_total=found.offset_total,
+        correction=found.correction,
+    )
+    return Solution(
+        own, shared, found.coef, found.user_coef, found.loglik, found.status,
+        found.n_steps, np.zeros((count, p)), np.zeros(count, np.int32),
+    )  # fmt: skip
+
+
 def _fit_quickly(lanes: Arrays, shared: Arrays, models: Models, elements: int) -> tasks.Found:
     """All models a few steps, then the unfinished ones from where they stand.
 
@@ -90,6 +135,14 @@ def _fit_quickly(lanes: Arrays, shared: Arrays, models: Models, elements: int) -
 def _quick_fit(lane, shared, *, unroll: bool, single: bool):
     arrays, coef = merge(lane[0], shared[0]), lane[1]
     return tasks.quick_fit(arrays, coef, shared[1], unroll=unroll, single=single)
+
+
+def _quick_firth(lane: Arrays, shared, *, unroll: bool, single: bool):
+    return firth.quick_fit(merge(lane, shared[0]), shared[1], unroll=unroll, single=single)
+
+
+def _careful_firth(lane: Arrays, shared):
+    return firth.careful_fit(merge(lane, shared[0]), shared[1])
 
 
 def _gradient_fit(lane: Arrays, shared):

@@ -16,7 +16,7 @@ import numpy as np
 
 from jaxlogit import batch
 from jaxlogit.checks import check_finite, numeric, rectangular
-from jaxlogit.core import bounds, linalg, tails
+from jaxlogit.core import bounds, bracket, linalg, tails
 from jaxlogit.core.bounds import Target
 from jaxlogit.core.ends import SIDES
 from jaxlogit.core.likelihood import Evaluation
@@ -218,10 +218,9 @@ class _End:
             limit = jnp.int32(END_STEPS)
             found = bounds.lambda_step(evaluate, start, peak, target, Scale(), limit)
         else:
-            statistic = bounds.profile_statistic(
-                evaluate, coef, peak, target, Scale(), method="lr", warm=True
-            )
-            found = bounds.bracket(
+            root = bracket.lr_root(peak)
+            statistic = bracket.profile_root(evaluate, root, coef, target, Scale(), warm=True)
+            found = bracket.bracket(
                 statistic, coef, target, 0.5 * jnp.abs(contrast @ (start - coef))
             )
         return found.value, found.status, found.residual

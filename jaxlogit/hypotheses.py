@@ -3,8 +3,8 @@
 import jax.numpy as jnp
 import numpy as np
 
-from jaxlogit.core import linalg, tasks, tests
-from jaxlogit.core.likelihood import evaluate
+from jaxlogit.core import higher, linalg, tasks, tests
+from jaxlogit.core.penalty import evaluate, wald_information
 from jaxlogit.core.status import Status
 from jaxlogit.core.working import problem
 from jaxlogit.separated import overlapping, settled_alone, unbounded
@@ -27,8 +27,8 @@ def wald(solution: Solution, constraints: np.ndarray, nulls: np.ndarray):
 
 def _wald(arrays, coef, constraints, nulls, *, unroll):
     model = problem(arrays)
-    at = evaluate(model.rows, coef, unroll=unroll)
-    factor = linalg.cholesky(at.information, coef.shape[0])
+    information = wald_information(model.rows, coef, unroll=unroll)
+    factor = linalg.cholesky(information, coef.shape[0])
     return jnp.stack(
         [
             tests.wald_statistic(factor, coef, constraint @ model.transform, null)
@@ -73,6 +73,64 @@ def _restricted(solution: Solution, constraints: np.ndarray, nulls: np.ndarray):
         for whole, part in zip(found, again, strict=True):
             whole[model, term] = part
     return found, _decided(found, _unproved(solution)[:, None])
+
+
+NEAR_ROOT = 0.1  # |r| below which log(q/r)/r loses digits, and r* is interpolated
+NEIGHBOURS = np.array([-0.4, -0.2, 0.2, 0.4])  # standard errors from the estimate
+
+
+def modified_roots(solution: Solution, contrasts: np.ndarray, nulls: np.ndarray):
+    """r* of contrasts (q, p) at nulls (q,), and statuses: (B, q) each; nan without a maximum."""
+    found, status = restricted(solution, contrasts[:, None], nulls[:, None])
+    value = np.full(status.shape, np.nan)
+    status = np.where((solution.status == Status.CONVERGED)[:, None], status,
+                      solution.status[:, None])  # fmt: skip
+    model, term = np.nonzero(status == Status.CONVERGED)
+    if not len(model):
+        return value, status
+    rows = (found.coef[model, term], found.loglik[model, term], contrasts[term])
+    roots, first = solution.run_rows(_modified_root, model, rows)
+    close = np.abs(first) < NEAR_ROOT
+    roots[close] = _interpolated(solution, contrasts, nulls, model[close], term[close])
+    value[model, term] = roots
+    lost = (status == Status.CONVERGED) & ~np.isfinite(value)
+    return value, np.where(lost, int(Status.MAX_STEPS), status)
+
+
+def _modified_root(arrays, coef, peak, restricted_coef, loglik, contrast):
+    model = problem(arrays)
+    p, working = coef.shape[0], contrast @ model.transform
+    at_top = linalg.cholesky(evaluate(model.rows, coef, unroll=False).information, p)
+    at = linalg.cholesky(evaluate(model.rows, restricted_coef, unroll=False).information, p)
+    top = higher.top(at_top, coef, peak, working)
+    return higher.modified_root(top, loglik, at, restricted_coef, working)
+
+
+def _interpolated(solution: Solution, contrasts, nulls, model, term) -> np.ndarray:
+    """r* near the estimate, where it is smooth but its formula is not: a cubic in between."""
+    if not len(model):
+        return np.zeros(0)
+    count = len(NEIGHBOURS)
+    part = solution.take(model)
+    rows = contrasts[term]
+    centre = np.sum(part.user_coef * rows, axis=1)
+    error = np.sqrt(part.run_rows(_variance, np.arange(len(model)), (rows,)))
+    at = np.repeat(np.arange(len(model)), count)
+    values = (centre[:, None] + error[:, None] * NEIGHBOURS).reshape(-1, 1)
+    tested = part.run_rows(
+        _careful_test, at, (rows[at][:, None], values), (np.int32(CAREFUL_STEPS),)
+    )
+    extra = (tested.coef, tested.loglik, rows[at])
+    roots = part.run_rows(_modified_root, at, extra)[0].reshape(-1, count)
+    place = (nulls[term] - centre) / error
+    gaps = NEIGHBOURS[:, None] - NEIGHBOURS + np.eye(count)
+    shares = place[:, None, None] - NEIGHBOURS + np.zeros((1, count, 1))
+    shares = np.where(np.eye(count, dtype=bool), 1.0, shares) / gaps
+    return np.sum(roots * np.prod(shares, axis=2), axis=1)
+
+
+def _variance(arrays, coef, peak, contrast):
+    return tasks.std_error(arrays, coef, contrast[None], unroll=False)[0] ** 2
 
 
 def _decided(found: tasks.Tested, unproved: np.ndarray) -> np.ndarray:

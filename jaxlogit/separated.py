@@ -7,7 +7,7 @@ from jaxlogit import batch
 from jaxlogit.core import ends, programme, tasks
 from jaxlogit.core.separation import unbounded_sides
 from jaxlogit.core.status import Status
-from jaxlogit.core.working import Arrays, merge, problem
+from jaxlogit.core.working import Arrays, judged_rows, merge, problem
 from jaxlogit.solution import Solution
 
 OVERLAP_STEPS = 120
@@ -79,10 +79,9 @@ class _Rows:
 
 def _row_parts(lane: Arrays, shared: Arrays):
     rows, transform, _, successes = problem(merge(lane, shared))
-    assert successes is not None
-    total = successes * 0 + 1 if rows.total is None else rows.total
-    if shared.transform is None or lane.own is not None:
-        return successes, total, rows.design, transform
+    design, successes, total = judged_rows(rows.design, successes, rows.total, rows.prior)
+    if shared.transform is None or lane.own is not None or rows.prior is not None:
+        return successes, total, design, transform
     return successes, total
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import jaxlogit
 from jaxlogit import Status
-from jaxlogit.core import bounds, tails
+from jaxlogit.core import bounds, bracket, tails
 
 REFERENCE = 1e-8
 """Standard errors: two solvers with certificates of 1e-11 each, seen through rounding."""
@@ -149,7 +149,7 @@ def bracket_of(root_of, cutoff=4.0, side=1.0, width=0.1):
     def statistic(value, near):
         return root_of(value), value[None], jnp.asarray(True)
 
-    return bounds.bracket(statistic, jnp.zeros(1), target, jnp.asarray(width))
+    return bracket.bracket(statistic, jnp.zeros(1), target, jnp.asarray(width))
 
 
 @pytest.mark.parametrize("width", [1e-6, 1.0, 1e6])

@@ -17,7 +17,7 @@ FLOORS = (
     "core datasets",
     "batch columns report results",
     "data formula",
-    "alike solution frame",
+    "alike penalties solution frame",
     "coordinates separated",
     "fitting",
     "hypotheses intervals",

@@ -12,7 +12,7 @@ from scipy.stats import chi2, norm
 
 import jaxlogit
 from jaxlogit import Status, data, fitting
-from jaxlogit.core import bounds
+from jaxlogit.core import bracket
 from jaxlogit.data import Models
 from jaxlogit.model import Fit
 
@@ -479,7 +479,7 @@ def test_every_status(monkeypatch):
 
 def test_no_bound_found_is_a_status(monkeypatch):
     """A bracket that may not look far enough gives nan and says so."""
-    monkeypatch.setattr(bounds, "MAX_BRACKET_STEPS", 2)
+    monkeypatch.setattr(bracket, "MAX_BRACKET_STEPS", 2)
     x = np.arange(11.0)  # a shape of its own: what was compiled before keeps its limits
     fit = jaxlogit.fit(np.column_stack([np.ones(11), x]), [0, 0, 1, 0, 1, 0, 1, 0, 1, 1, 1])
     ends = fit.confint(solver="bisection")

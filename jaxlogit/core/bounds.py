@@ -10,9 +10,6 @@ solves the quadratic model exactly and the nuisance part enters squared.
 
 Score. S(b) = λ²·c'I⁻¹c at the restricted maximum, where U = −λc. `score_step` is Newton on
 U = −λc and λ²·c'I⁻¹c = χ², with the derivative of c'I⁻¹c by autodiff of the row term.
-
-`bracket` works for any statistic: outward from the estimate in growing steps until it exceeds
-its limit, then secant steps on its signed root, every third step halving the bracket.
 """
 
 from collections.abc import Callable
@@ -29,9 +26,7 @@ from jaxlogit.core.newton import (
     RUNNING,
     Scale,
     curvature_reach,
-    is_flat,
-    newton,
-    start_search,
+    series_rest,
 )
 from jaxlogit.core.status import Status
 
@@ -65,9 +60,12 @@ class Bound(NamedTuple):
     """() λ, with U(β) = −λc, where the search follows it."""
 
 
-class _Walk(NamedTuple):
+class Walk(NamedTuple):
+    """Where a search along the profile path stands."""
+
     coef: Array
     multiplier: Array
+    length: Array
     residual: Array
     status: Array
     n_steps: Array
@@ -96,28 +94,30 @@ def lambda_step(
     p = coef.shape[0]
     level = peak - 0.5 * target.cutoff
 
-    def advance(state: _Walk) -> _Walk:
+    def advance(state: Walk) -> Walk:
         at = evaluate(state.coef)
         factor = linalg.cholesky(at.information, p, at.score, target.contrast)
         slope, half = factor.halves
         squared = 2.0 * (at.loglik - level) + linalg.dot(slope, slope)
         multiplier = target.side * jnp.sqrt(jnp.maximum(squared, 0.0) / linalg.dot(half, half))
-        move = _combine(slope, multiplier, half)
+        move = combine(slope, multiplier, half)
         length = jnp.sqrt(linalg.dot(move, move))
         reach, noise = curvature_reach(factor, scale)
         bend = reach * length
         error = (bend * length**2 / 6 + (bend * length) ** 2 / 8) / jnp.sqrt(target.cutoff)
-        usable = jnp.isfinite(length) & (factor.smallest_pivot > 0) & (length < GIVE_UP)
+        if scale.slow is not None:
+            error = series_rest(length, state.length, noise / reach)
         proved = (bend + noise < PROOF_LIMIT) & (error < tolerance) & (squared > 0)
-        return _Walk(
+        return Walk(
             state.coef + linalg.back_solve(factor, move),
             multiplier,
+            length,
             error,
-            _walk_status(usable, proved),
+            walk_status(usable_step(length, factor), proved),
             state.n_steps + 1,
         )
 
-    return _walk(advance, coef, jnp.zeros((), coef.dtype), target, max_steps)
+    return walk(advance, coef, jnp.zeros((), coef.dtype), target, max_steps)
 
 
 def score_step(
@@ -133,56 +133,70 @@ def score_step(
     """End of the score interval, from a start β (p,) and its multiplier λ."""
     p = coef.shape[0]
 
-    def advance(state: _Walk) -> _Walk:
+    def advance(state: Walk) -> Walk:
         at = evaluate(state.coef)
         factor = linalg.cholesky(at.information, p, at.score, target.contrast)
         slope, half = factor.halves
         tangent = linalg.back_solve(factor, half)
-        variance = linalg.dot(half, half)
+        weighted, variance = tangent, linalg.dot(half, half)
+        if at.fisher is not None:
+            weighted = linalg.solve(linalg.cholesky(at.fisher, p), target.contrast)
+            variance = linalg.dot(weighted, target.contrast)
         # variance(β) = c'I⁻¹c has gradient −∇_β(h'I(β)h) with h = I⁻¹c held fixed.
-        gradient = -information_derivative(state.coef, tangent)
+        gradient = -information_derivative(state.coef, weighted)
         old = state.multiplier
         along = linalg.dot(gradient, linalg.back_solve(factor, slope))
         numerator = target.cutoff + old**2 * variance - old**2 * along
         denominator = 2.0 * old * variance + old**2 * linalg.dot(gradient, tangent)
         new = numerator / denominator
-        move = _combine(slope, new, half)
+        move = combine(slope, new, half)
         length = jnp.sqrt(linalg.dot(move, move))
         reach, noise = curvature_reach(factor, scale)
         bend = reach * length
         change = jnp.abs(new - old) * jnp.sqrt(variance)
         error = bend * length + change * (change + bend)
+        if scale.slow is not None:
+            error = series_rest(length + change, state.length, noise / reach)
         # S must rise through its limit here: dS/db = 2λ·dλ/db·v + λ²·dv/db with dλ/db = 1/v.
         rising = target.side * denominator > 0
-        usable = jnp.isfinite(length) & (factor.smallest_pivot > 0) & (length < GIVE_UP)
         proved = (bend + noise < PROOF_LIMIT) & (error < tolerance) & rising
         proved = proved & (target.side * new > 0)
-        return _Walk(
+        return Walk(
             state.coef + linalg.back_solve(factor, move),
             new,
+            length + change,
             error,
-            _walk_status(usable, proved),
+            walk_status(usable_step(length, factor), proved),
             state.n_steps + 1,
         )
 
-    return _walk(advance, coef, multiplier, target, max_steps)
+    return walk(advance, coef, multiplier, target, max_steps)
 
 
-def _combine(slope, multiplier, half):
+def combine(slope, multiplier, half):
+    """The step L⁻¹(U + λc), in the factor's form."""
     if isinstance(slope, list):
         return [s + multiplier * h for s, h in zip(slope, half, strict=True)]
     return slope + multiplier * half
 
 
-def _walk_status(usable, proved):
+def usable_step(length, factor: linalg.Factor):
+    """Whether a step of this length can be trusted to lead on."""
+    return jnp.isfinite(length) & (factor.smallest_pivot > 0) & (length < GIVE_UP)
+
+
+def walk_status(usable, proved):
+    """Status of a search after a step."""
     found, lost = jnp.int32(Status.CONVERGED), jnp.int32(Status.NO_BOUND_FOUND)
     return jnp.where(usable, jnp.where(proved, found, jnp.int32(RUNNING)), lost)
 
 
-def _walk(advance, coef, multiplier, target: Target, max_steps) -> Bound:
-    start = _Walk(
+def walk(advance: Callable[[Walk], Walk], coef, multiplier, target: Target, max_steps) -> Bound:
+    """Advance until a search is proved, lost or out of steps."""
+    start = Walk(
         coef,
         multiplier,
+        jnp.asarray(jnp.inf, coef.dtype),
         jnp.asarray(jnp.inf, coef.dtype),
         jnp.int32(RUNNING),
         jnp.int32(0),
@@ -194,153 +208,3 @@ def _walk(advance, coef, multiplier, target: Target, max_steps) -> Bound:
     status = jnp.where(found, end.status, jnp.int32(Status.NO_BOUND_FOUND))
     value = jnp.where(found, target.contrast @ end.coef, jnp.nan)
     return Bound(value, end.coef, end.residual, status, end.n_steps, end.multiplier)
-
-
-def point_inside(evaluate: Callable[[Array], Evaluation], coef, peak, cutoff, scale: Scale):
-    """A point well inside the interval, (p,): the first on Newton's way from 0 with half the drop.
-
-    For a model without a finite maximum, where the end of the search is of no use as a start.
-    """
-    zero = jnp.zeros_like(coef)
-
-    def outside(search):
-        low = evaluate(search.coef).loglik < peak - 0.25 * cutoff
-        going = (search.status == RUNNING) & ~is_flat(search)
-        return low & going & (search.n_steps < INNER_STEPS)
-
-    def advance(search):
-        return newton(evaluate, search, scale, search.n_steps + 1, halving=True)
-
-    return jax.lax.while_loop(outside, advance, start_search(zero)).coef
-
-
-class _Bracket(NamedTuple):
-    inside: Array
-    inside_root: Array
-    outside: Array
-    outside_root: Array
-    coef: Array
-    width: Array
-    residual: Array
-    status: Array
-    n_steps: Array
-
-
-GROWTH = 1.5  # of the outward step: small enough not to jump over a turning point
-BRACKET_ERROR = 1e-12  # of the signed root, so about as many standard errors
-TIGHT_ERROR = 1e-9  # the same, where the bracket has shrunk to neighbouring numbers
-MAX_BRACKET_STEPS = 120
-INNER_STEPS = 80
-
-
-def profile_statistic(
-    evaluate: Callable[[Array], Evaluation],
-    inside,
-    peak,
-    target: Target,
-    scale: Scale,
-    *,
-    method: str,
-    warm: bool,
-):
-    """A function from (b, β near it) to the signed root of a statistic at c'β = b.
-
-    `method` "lr": sqrt(2(l(β̂) − l_p(b))); "score": sqrt(S(b)). Returns root, β there and
-    whether the restricted maximum was reached. Each restricted search starts from the last one
-    (`warm`), or always from the point `inside`: where the rest of the model may be separated,
-    the last one is too far out to turn back from.
-    """
-    c = target.contrast
-    p = c.shape[0]
-    constraint = c[None, :]
-
-    def statistic(value, near):
-        # Along the tangent of the profile path; straight on where the information is singular.
-        near = near if warm else inside
-        factor = linalg.cholesky(evaluate(near).information, p)
-        tangent = linalg.solve(factor, c)
-        usable = (factor.smallest_pivot > 1e-14) & jnp.all(jnp.isfinite(tangent))
-        tangent = jnp.where(usable, tangent, c)
-        start = near + tangent * ((value - c @ near) / (c @ tangent))
-        end = newton(
-            evaluate,
-            start_search(start),
-            scale,
-            INNER_STEPS,
-            constraint=constraint,
-            null=value[None],
-            halving=True,
-        )
-        at = evaluate(end.coef)
-        if method == "lr":
-            square = 2.0 * (peak - at.loglik)
-        else:
-            (half,) = linalg.cholesky(at.information, p, at.score).halves
-            square = linalg.dot(half, half)
-        # A flat restricted likelihood (its nuisance separated) has reached its supremum too.
-        reached = (end.status == Status.CONVERGED) | is_flat(end)
-        reached = reached & jnp.isfinite(square)
-        return jnp.sqrt(jnp.maximum(square, 0.0)), end.coef, reached
-
-    return statistic
-
-
-def bracket(statistic, coef, target: Target, width) -> Bound:
-    """Interval end by bracketing, from a point (p,) inside the interval.
-
-    Outward by `width`, growing each time, until the root of the statistic passes
-    sqrt(cutoff); then secant steps on the root, with every third one to the middle of the
-    bracket. NO_BOUND_FOUND when the statistic never gets there: the caller decides
-    whether the end is infinite.
-    """
-    limit = jnp.sqrt(target.cutoff)
-    start = target.contrast @ coef
-    zero = jnp.zeros((), coef.dtype)
-    state = _Bracket(
-        start, zero, start, zero, coef, width, jnp.asarray(jnp.inf, coef.dtype),
-        jnp.int32(RUNNING), jnp.int32(0),
-    )  # fmt: skip
-
-    def advance(state: _Bracket) -> _Bracket:
-        expanding = state.outside_root < limit
-        trial = jnp.where(expanding, state.inside + target.side * state.width, _inner(state, limit))
-        root, coef, reached = statistic(trial, state.coef)
-        beyond = root >= limit
-        inside = jnp.where(beyond, state.inside, trial)
-        outside = jnp.where(beyond, trial, state.outside)
-        gap = jnp.abs(outside - inside)
-        residual = jnp.abs(root - limit)
-        tight = ~expanding & (gap <= 4e-16 * jnp.maximum(jnp.abs(inside), jnp.abs(outside)))
-        done = (residual < BRACKET_ERROR) | (tight & (residual < TIGHT_ERROR))
-        n_steps = state.n_steps + 1
-        moved = _Bracket(
-            inside,
-            jnp.where(beyond, state.inside_root, root),
-            outside,
-            jnp.where(beyond, root, state.outside_root),
-            coef,
-            jnp.where(expanding, GROWTH * state.width, state.width),
-            residual,
-            jnp.where(done, jnp.int32(Status.CONVERGED), jnp.int32(RUNNING)),
-            n_steps,
-        )
-        # A restricted fit that failed says nothing: come closer and try again.
-        retry = state._replace(width=0.25 * state.width, n_steps=n_steps)
-        return jax.tree.map(lambda a, b: jnp.where(reached, a, b), moved, retry)
-
-    end = jax.lax.while_loop(
-        lambda s: (s.status == RUNNING) & (s.n_steps < MAX_BRACKET_STEPS), advance, state
-    )
-    found = end.status == Status.CONVERGED
-    status = jnp.where(found, end.status, jnp.int32(Status.NO_BOUND_FOUND))
-    value = jnp.where(found, target.contrast @ end.coef, jnp.nan)
-    return Bound(value, end.coef, end.residual, status, end.n_steps)
-
-
-def _inner(state: _Bracket, limit):
-    """Secant point of the root, or the middle on every third step: the bracket must shrink."""
-    rise = state.outside_root - state.inside_root
-    share = (limit - state.inside_root) / jnp.where(rise > 0, rise, 1.0)
-    secant = state.inside + jnp.clip(share, 0.0, 1.0) * (state.outside - state.inside)
-    middle = 0.5 * (state.inside + state.outside)
-    return jnp.where(state.n_steps % 3 == 2, middle, secant)

@@ -8,13 +8,14 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from jaxlogit.core import bounds, linalg, separation
+from jaxlogit.core import bounds, bracket, higher, linalg, separation
 from jaxlogit.core.bounds import BOUND_ERROR, Bound, Target
-from jaxlogit.core.likelihood import Rows, evaluate, in_single, information_derivative
+from jaxlogit.core.likelihood import Rows, in_single, information_derivative
 from jaxlogit.core.newton import Scale
+from jaxlogit.core.penalty import evaluate
 from jaxlogit.core.status import Status
 from jaxlogit.core.tasks import SINGLE_STEPS
-from jaxlogit.core.working import Arrays, problem
+from jaxlogit.core.working import Arrays, judged_rows, problem
 
 SIDES = (-1.0, 1.0)
 NEAR_END = 1e-4  # standard errors: from there one step in double precision is certified
@@ -35,18 +36,18 @@ def quick_ends(
 ) -> Bound:
     """Both interval ends of each contrast (q, p); fields (q, 2, …), lower end first.
 
-    `method` is "lr" or "score"; from the Wald end along the tangent of the profile path.
+    `method` is "lr", "score" or "rstar"; from the Wald end along the tangent of the profile path.
     With `single` the first steps are made in single precision; the certificate is always double.
     """
     model = problem(arrays)
-    walk = partial(_lr_walk if method == "lr" else _score_walk, unroll=unroll)
+    walk = partial(WALKS[method], unroll=unroll)
     information = evaluate(model.rows, coef, unroll=unroll).information
     factor = linalg.cholesky(information, coef.shape[0])
 
     def one_end(contrast, side):
         target = Target(contrast, side, cutoff)
         start = bounds.wald_start(factor, coef, target)
-        data = (model.rows, model.scale, peak, target)
+        data = (model.rows, model.scale, higher.top(factor, coef, peak, contrast), target)
         if not single:
             return walk(*data, start, max_steps, BOUND_ERROR)
         near = walk(*in_single((*data, start)), SINGLE_STEPS, NEAR_END)
@@ -67,16 +68,23 @@ def quick_ends(
     return jax.tree.map(lambda field: field.reshape(q, 2, *field.shape[1:]), found)
 
 
-def _lr_walk(rows: Rows, scale: Scale, peak, target, start, max_steps, tolerance, *, unroll):
+def _lr_walk(rows: Rows, scale: Scale, top, target, start, max_steps, tolerance, *, unroll):
     at = partial(evaluate, rows, unroll=unroll)
-    return bounds.lambda_step(at, start[0], peak, target, scale, max_steps, tolerance)
+    return bounds.lambda_step(at, start[0], top.loglik, target, scale, max_steps, tolerance)
 
 
-def _score_walk(rows: Rows, scale: Scale, _, target, start, max_steps, tolerance, *, unroll):
+def _score_walk(rows: Rows, scale: Scale, top, target, start, max_steps, tolerance, *, unroll):
     at = partial(evaluate, rows, unroll=unroll)
     derivative = partial(information_derivative, rows)
     coef, multiplier = start
     return bounds.score_step(at, derivative, coef, multiplier, target, scale, max_steps, tolerance)
+
+
+def _rstar_walk(rows: Rows, scale: Scale, top, target, start, max_steps, tolerance, *, unroll):
+    return higher.rstar_step(rows, *start, top, target, scale, max_steps, tolerance, unroll=unroll)
+
+
+WALKS = {"lr": _lr_walk, "score": _score_walk, "rstar": _rstar_walk}
 
 
 def end_from_inside(arrays: Arrays, coef, peak, contrast, side, cutoff) -> Bound:
@@ -84,7 +92,7 @@ def end_from_inside(arrays: Arrays, coef, peak, contrast, side, cutoff) -> Bound
     model = problem(arrays)
     at = partial(evaluate, model.rows, unroll=False)
     target = Target(contrast @ model.transform, side, cutoff)
-    start = bounds.point_inside(at, coef, peak, cutoff, model.scale)
+    start = bracket.point_inside(at, coef, peak, cutoff, model.scale)
     return bounds.lambda_step(at, start, peak, target, model.scale, FAR_STEPS)
 
 
@@ -97,9 +105,8 @@ def probe_end(arrays: Arrays, coef, peak, contrast, side, cutoff):
     model = problem(arrays)
     rows = model.rows
     found = end_from_inside(arrays, coef, peak, contrast, side, cutoff)
-    total = rows.total if rows.total is not None else jnp.ones_like(rows.design[:, 0])
-    args = (rows.design, model.successes, total, found.coef)
-    agrees = jnp.all(separation.relative_margins(*args) >= -separation.MARGIN_ERROR)
+    judged = judged_rows(rows.design, model.successes, rows.total, rows.prior)
+    agrees = jnp.all(separation.relative_margins(*judged, found.coef) >= -separation.MARGIN_ERROR)
     lower_upper = separation.unbounded_sides(found.coef, contrast @ model.transform)[::-1]
     goes = jnp.where(side > 0, lower_upper[1], lower_upper[0])
     finite = found.status == Status.CONVERGED
@@ -110,17 +117,19 @@ def bracketed_end(
     arrays: Arrays, coef, peak, contrast, side, cutoff, *, method: str, finite: bool
 ) -> Bound:
     """One interval end by bracketing, from the maximum, or from a point well inside."""
-    model = problem(arrays)
+    model = problem(arrays._replace(correction=None))
     at = partial(evaluate, model.rows, unroll=False)
     working = contrast @ model.transform
     target = Target(working, side, cutoff)
     if not finite:
-        coef = bounds.point_inside(at, coef, peak, cutoff, model.scale)
-    statistic = bounds.profile_statistic(
-        at, coef, peak, target, model.scale, method=method, warm=finite
-    )
+        coef = bracket.point_inside(at, coef, peak, cutoff, model.scale)
     p = coef.shape[0]
+    root = bracket.lr_root(peak) if method == "lr" else bracket.score_root
+    if method == "rstar":
+        factor = linalg.cholesky(at(coef).information, p)
+        root = higher.outward_root(higher.top(factor, coef, peak, working), target)
+    statistic = bracket.profile_root(at, root, coef, target, model.scale, warm=finite)
     # A first step of half a Wald length at the null curvature: right in size for any model.
     half = linalg.half_solve(linalg.cholesky(at(jnp.zeros_like(coef)).information, p), working)
     width = jnp.sqrt(cutoff * linalg.dot(half, half))
-    return bounds.bracket(statistic, coef, target, 0.5 * width)
+    return bracket.bracket(statistic, coef, target, 0.5 * width)

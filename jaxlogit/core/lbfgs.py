@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxlogit.core import linalg
-from jaxlogit.core.likelihood import Rows, evaluate, loglik
+from jaxlogit.core.likelihood import Rows
 from jaxlogit.core.newton import (
     PROOF_LIMIT,
     RUNNING,
@@ -22,6 +22,7 @@ from jaxlogit.core.newton import (
     newton_step,
     start_search,
 )
+from jaxlogit.core.penalty import evaluate, loglik
 from jaxlogit.core.status import Status
 
 MEMORY = 10  # pairs of steps and score differences kept, optax's and most others' default

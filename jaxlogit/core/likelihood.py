@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxlogit.core import linalg
 from jaxlogit.core.kinds import Array
@@ -33,6 +34,29 @@ class Beside(NamedTuple):
     """(n, p − 1) the shared ones."""
     columns: Array
     """(p − 1, n) the same by columns; `products` are theirs."""
+
+
+class Prior(NamedTuple):
+    """Independent normal priors of the user's coefficients Tβ."""
+
+    transform: Array
+    """(p, p) T."""
+    mean: Array
+    """(p,)."""
+    precision: Array
+    """(p,) 1/variance; 0 where a coefficient has no prior."""
+
+
+class Jeffreys(NamedTuple):
+    """The penalty τ·log|I(β)|."""
+
+    strength: Array
+    """() τ; Firth's is 1/2."""
+    correction: Array | None = None
+    """(p(p+1)/2,) what its curvature adds to the information, made once near the maximum and
+    kept for searches around it; None: exact at every β."""
+    augmented: Array | None = None
+    """() present where standard errors come from the augmented information."""
 
 
 class Rows(NamedTuple):
@@ -57,6 +81,10 @@ class Rows(NamedTuple):
     rows say nothing about (a separated model's overlapping part); None elsewhere."""
     beside: Beside | None = None
     """The same design in two parts, where only the first column is the model's own."""
+    prior: Prior | None = None
+    """A normal prior of the coefficients; None where there is none."""
+    jeffreys: Jeffreys | None = None
+    """Firth's penalty; None where there is none. `penalty.evaluate` adds either."""
 
 
 def in_single(tree):
@@ -73,6 +101,14 @@ class Evaluation(NamedTuple):
     loglik: Array
     score: Array
     information: Array
+    """What Newton steps are made with: minus the second derivative, or close to it."""
+    fisher: Array | None = None
+    """The Fisher information, where a penalty makes it another matrix."""
+
+    @property
+    def expected(self) -> Array:
+        """The Fisher information: what score statistics and standard errors are made with."""
+        return self.information if self.fisher is None else self.fisher
 
 
 @jax.custom_jvp
@@ -101,6 +137,11 @@ def row_derivatives(eta):
 def row_third_derivative(eta):
     """Third derivative of `log_partition` by autodiff: mu(1 − mu)(1 − 2mu)."""
     return jax.jvp(lambda at: row_derivatives(at)[1], (eta,), (jnp.ones_like(eta),))[1]
+
+
+def row_higher_derivatives(eta):
+    """Third and fourth derivative of `log_partition` by autodiff."""
+    return jax.jvp(row_third_derivative, (eta,), (jnp.ones_like(eta),))
 
 
 def log_partition_sum(eta, mu):
@@ -169,11 +210,31 @@ def across(rows: Rows, vector):
     if rows.beside is not None:
         own = jnp.sum(rows.beside.own * vector)
         return jnp.concatenate([own[None], rows.beside.columns @ vector])
-    return _columns(rows) @ vector
+    return columns(rows) @ vector
 
 
-def _columns(rows: Rows):
+def columns(rows: Rows):
+    """X' by columns, (p, n)."""
     return rows.design.T if rows.columns is None else rows.columns
+
+
+def leverages(rows: Rows, matrix):
+    """x'Ax of every row for a symmetric A, packed or full, (n,)."""
+    p = rows.score_total.shape[0]
+    if matrix.ndim == 1 and rows.products is not None:
+        doubled = jnp.asarray(_off_diagonal_twice(p), matrix.dtype) * matrix
+        if rows.beside is None:
+            return rows.products.T @ doubled
+        own, others = rows.beside.own, rows.beside.columns
+        return rows.products.T @ doubled[p:] + (doubled[1:p] @ others + doubled[0] * own) * own
+    full = linalg.unpack(matrix, p) if matrix.ndim == 1 else matrix
+    across_rows = columns(rows)
+    return jnp.sum((full @ across_rows) * across_rows, axis=0)
+
+
+def _off_diagonal_twice(p: int) -> np.ndarray:
+    """Factors with which a packed matrix counts in a quadratic form."""
+    return np.concatenate([[1.0] + [2.0] * (p - j - 1) for j in range(p)])
 
 
 def weigh(rows: Rows, weights, packed: bool):
@@ -187,8 +248,8 @@ def weigh(rows: Rows, weights, packed: bool):
     if rows.design.shape[0] > MANY_ROWS:
         matrix = _weigh_by_blocks(rows.design, weights)
     else:
-        columns = _columns(rows)
-        matrix = (columns * weights[None, :]) @ columns.T
+        across_rows = columns(rows)
+        matrix = (across_rows * weights[None, :]) @ across_rows.T
     return linalg.pack(matrix) if packed else matrix
 
 
@@ -230,7 +291,7 @@ def row_reach(rows: Rows):
     if rows.beside is not None:
         squares = rows.beside.own**2 + jnp.sum(rows.beside.columns**2, axis=0)
     else:
-        squares = jnp.sum(_columns(rows) ** 2, axis=0)
+        squares = jnp.sum(columns(rows) ** 2, axis=0)
     if rows.total is not None:
         squares = jnp.where(rows.total > 0, squares, 0.0)
     return jnp.sqrt(jnp.max(squares))

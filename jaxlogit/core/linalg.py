@@ -58,6 +58,16 @@ def pack(matrix):
     return jnp.concatenate([matrix[j:, j] for j in range(p)])
 
 
+def unpack(packed, p: int):
+    """The symmetric matrix (p, p) of a packed lower triangle."""
+    at = np.zeros((p, p), np.int32)
+    start = 0
+    for j in range(p):
+        at[j:, j] = at[j, j:] = np.arange(start, start + p - j)
+        start += p - j
+    return packed[at]
+
+
 def cholesky(symmetric, p: int, *vectors) -> Factor:
     """Cholesky factor of a symmetric matrix, packed (unrolled) or full (LAPACK).
 
@@ -164,6 +174,35 @@ def inverse(factor: Factor, p: int):
     return jnp.stack([solve(factor, row) for row in identity])
 
 
+def log_determinant(factor: Factor):
+    """log|H|, from the diagonal of its factor."""
+    if not factor.unrolled:
+        return -2.0 * jnp.sum(jnp.log(factor.inverse_diagonal))
+    return -2.0 * sum(jnp.log(value) for value in factor.inverse_diagonal)
+
+
+def packed_inverse(factor: Factor, p: int):
+    """H⁻¹ in the form of H: packed where the factor is unrolled, else (p, p)."""
+    if not factor.unrolled:
+        return inverse(factor, p)
+    columns = _inverse_lower(factor)
+    pairs = [(i, j) for j in range(p) for i in range(j, p)]
+    return jnp.stack([sum(columns[i][k] * columns[j][k] for k in range(i, p)) for i, j in pairs])
+
+
+def _inverse_lower(factor: Factor) -> list[dict]:
+    """Columns of L⁻¹ of an unrolled factor: by forward substitution on unit vectors."""
+    lower, p = factor.lower, len(factor.lower)
+    columns = []
+    for start in range(p):
+        out = {start: factor.inverse_diagonal[start]}
+        for i in range(start + 1, p):
+            value = sum(lower[k][i - k] * out[k] for k in range(start, i))
+            out[i] = -value * factor.inverse_diagonal[i]
+        columns.append(out)
+    return columns
+
+
 def pseudo_length(matrix, vector):
     """v'H⁺v, leaving out directions in which H has vanished, ().
 
@@ -183,12 +222,4 @@ def trace_inverse(factor: Factor):
     if not isinstance(lower, list):
         identity = jnp.eye(lower.shape[-1], dtype=lower.dtype)
         return jnp.sum(jax.scipy.linalg.solve_triangular(lower, identity, lower=True) ** 2)
-    p = len(lower)
-    total = 0.0
-    for start in range(p):  # column `start` of L⁻¹, forward substitution on a unit vector
-        out = {start: factor.inverse_diagonal[start]}
-        for i in range(start + 1, p):
-            value = sum(lower[k][i - k] * out[k] for k in range(start, i))
-            out[i] = -value * factor.inverse_diagonal[i]
-        total = total + sum(v * v for v in out.values())
-    return total
+    return sum(v * v for column in _inverse_lower(factor) for v in column.values())

@@ -35,6 +35,7 @@ NEAR = 1e-5  # squared decrement after which a step leaves about R/2 millionths 
 LONGEST_MOVE = 40.0  # of any linear predictor in one safeguarded step
 MAX_HALVINGS = 40
 RUNNING = -1
+SLOWEST = 0.9  # shrinking of steps that is still taken as convergence
 
 
 class Scale(NamedTuple):
@@ -52,6 +53,9 @@ class Scale(NamedTuple):
     """(n, p) rows, for the exact R of a careful search; None: R from `reach`."""
     total: Array | None = None
     """(n,) case totals that go with `design`; None where all are 1."""
+    slow: Array | None = None
+    """() present where the curvature is not exact, so that steps shrink by a factor only: the
+    error left is then that of a geometric series, by the factor last seen."""
 
 
 class Search(NamedTuple):
@@ -97,6 +101,16 @@ def curvature_reach(factor: linalg.Factor, scale: Scale):
     size = jnp.sqrt(linalg.trace_inverse(factor))
     reach = scale.reach * size
     return reach, reach * size * scale.score_error
+
+
+def series_rest(length, before, noise):
+    """What is left after a step when steps shrink by the factor last seen.
+
+    `noise` is the length that rounding alone gives a step: below it nothing shrinks.
+    """
+    factor = jnp.minimum(length / before, SLOWEST)
+    factor = jnp.where(jnp.isfinite(before), factor, SLOWEST)
+    return jnp.maximum(length * factor / (1.0 - factor) - 10.0 * noise, 0.0)
 
 
 def newton_step(factor: linalg.Factor, constraint: Array | None = None, gap: Array | None = None):
@@ -178,6 +192,9 @@ def newton(
         error = reach * squared
         if bend is not None:
             error = error * reach * jnp.sqrt(squared)
+        if scale.slow is not None:
+            before = jnp.sqrt(state.decrement)
+            error = series_rest(jnp.sqrt(squared), before, noise / reach)
         converged = usable & (proof < PROOF_LIMIT) & (error < ERROR_LIMIT)
         if scale.reach is None:  # nothing proved: at least the search must have come to rest
             still = 1e-6 * (1.0 + jnp.max(jnp.abs(state.coef)))

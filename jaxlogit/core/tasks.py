@@ -16,16 +16,15 @@ from jaxlogit.core.kinds import Array
 from jaxlogit.core.lbfgs import lbfgs
 from jaxlogit.core.likelihood import (
     across,
-    evaluate,
     in_single,
     linear_predictor,
-    loglik,
     score_bend,
     weigh,
 )
 from jaxlogit.core.newton import Scale, Search, approach, is_flat, newton, start_search
+from jaxlogit.core.penalty import evaluate, loglik, prior_information, wald_information
 from jaxlogit.core.status import Status
-from jaxlogit.core.working import Arrays, Problem, problem
+from jaxlogit.core.working import Arrays, Problem, judged_rows, problem
 
 PIVOT_LIMIT = 1e-12  # squared share of a column that must be new, under a model's own weights
 SINGLE_STEPS = 4  # in single precision: then what is not near goes on in double
@@ -107,6 +106,8 @@ def first_step(model: Problem):
     """
     rows = model.rows
     n = rows.design.shape[0]
+    if rows.prior is not None:
+        return jnp.zeros_like(rows.score_total), jnp.int32(0)
     if rows.offset is not None:
         return -across(rows, rows.offset) / n, jnp.int32(0)
     if rows.total is not None:
@@ -125,12 +126,17 @@ def careful_fit(arrays: Arrays, max_steps) -> Settled:
     at = partial(evaluate, rows, unroll=False)
     at_start = at(start)
     total = rows.total if rows.total is not None else jnp.ones_like(rows.design[:, 0])
-    pivot = linalg.cholesky(weigh(rows, total, packed=False), p).smallest_pivot
+    gram = weigh(rows, total, packed=False)
+    if rows.prior is not None:
+        gram = gram + prior_information(rows.prior)
+    pivot = linalg.cholesky(gram, p).smallest_pivot
     end = newton(at, start_search(start), exact_scale(model), max_steps, halving=True)
     assert model.successes is not None and model.scale.score_error is not None
     left = total * jax.lax.logistic(linear_predictor(rows, end.coef)) - model.successes
     score = jnp.max(jnp.abs(at(end.coef).score)) + model.scale.score_error
-    verdict = separation.judge(rows.design, model.successes, total, end.step, left, score)
+    judged = judged_rows(rows.design, model.successes, rows.total, rows.prior)
+    left = jnp.concatenate([left, jnp.zeros(judged[0].shape[0] - left.shape[0], left.dtype)])
+    verdict = separation.judge(*judged, end.step, left, score)
     certain = is_flat(end) & verdict.separates & ~verdict.doubtful
     kind = jnp.where(
         verdict.complete, jnp.int32(Status.SEPARATED_COMPLETE), jnp.int32(Status.SEPARATED_QUASI)
@@ -196,16 +202,15 @@ def covariance(arrays: Arrays, coef, *, unroll: bool = True):
     """T I(β)⁻¹ T', the covariance of the user's coefficients, (p, p)."""
     model = problem(arrays)
     p = coef.shape[0]
-    at = evaluate(model.rows, coef, unroll=unroll)
-    factor = linalg.cholesky(at.information, p)
+    factor = linalg.cholesky(wald_information(model.rows, coef, unroll=unroll), p)
     return model.transform @ linalg.inverse(factor, p) @ model.transform.T
 
 
 def std_error(arrays: Arrays, coef, contrasts, *, unroll: bool = True):
     """Standard errors sqrt(c'I⁻¹c) of contrasts (q, p) in the user's coordinates, (q,)."""
     model = problem(arrays)
-    at = evaluate(model.rows, coef, unroll=unroll)
-    factor = linalg.cholesky(at.information, coef.shape[0], *(contrasts @ model.transform))
+    information = wald_information(model.rows, coef, unroll=unroll)
+    factor = linalg.cholesky(information, coef.shape[0], *(contrasts @ model.transform))
     return jnp.sqrt(jnp.stack([linalg.dot(half, half) for half in factor.halves]))
 
 
@@ -236,7 +241,7 @@ def quick_tests(
 
 def careful_test(arrays: Arrays, peak, constraint, null, max_steps) -> Tested:
     """One restricted maximum, with halving, from the point of C β = b nearest to 0."""
-    model = problem(arrays)
+    model = problem(arrays._replace(correction=None))
     working = constraint @ model.transform
     start = tests.projected_start(working, null)
     at = partial(evaluate, model.rows, unroll=False)

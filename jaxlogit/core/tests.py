@@ -57,7 +57,7 @@ def restricted_maximum(
 def lr_and_score(evaluate, peak, restricted):
     """The likelihood-ratio and the score statistic at β̃ (p,), given l(β̂)."""
     at = evaluate(restricted)
-    if at.information.ndim == 2:
-        return 2.0 * (peak - at.loglik), linalg.pseudo_length(at.information, at.score)
-    (half,) = linalg.cholesky(at.information, len(restricted), at.score).halves
+    if at.expected.ndim == 2:
+        return 2.0 * (peak - at.loglik), linalg.pseudo_length(at.expected, at.score)
+    (half,) = linalg.cholesky(at.expected, len(restricted), at.score).halves
     return 2.0 * (peak - at.loglik), linalg.dot(half, half)

@@ -14,7 +14,15 @@ import numpy as np
 
 from jaxlogit.core import linalg, separation
 from jaxlogit.core.kinds import Array
-from jaxlogit.core.likelihood import Beside, Rows, across, case_count, row_reach
+from jaxlogit.core.likelihood import (
+    Beside,
+    Jeffreys,
+    Prior,
+    Rows,
+    across,
+    case_count,
+    row_reach,
+)
 from jaxlogit.core.newton import Scale
 
 RANK_LIMIT = (
@@ -53,6 +61,16 @@ class Arrays(NamedTuple):
     Without `columns` the design is the user's, and `transform` only puts its columns in place."""
     direction: Array | None = None
     """(p,) separating direction (working): the model is then its overlapping rows alone."""
+    strength: Array | None = None
+    """() of Firth's penalty, τ in l + τ·log|I|."""
+    correction: Array | None = None
+    """(p(p+1)/2,) see `likelihood.Jeffreys`."""
+    augmented: Array | None = None
+    """() the same."""
+    prior_mean: Array | None = None
+    """(p,) of the user's coefficients, with `prior_precision`."""
+    prior_precision: Array | None = None
+    """(p,) 1/variance; 0 where a coefficient has no prior."""
 
 
 class Problem(NamedTuple):
@@ -71,55 +89,93 @@ def merge(lane: Arrays, shared: Arrays) -> Arrays:
 
 def problem(arrays: Arrays) -> Problem:
     """Working rows of one model, from its arrays."""
-    design, transform = arrays.design, arrays.transform
-    assert design is not None
+    assert arrays.design is not None
+    dtype = arrays.design.dtype
     weights, trials, y, offset = (
-        None if field is None else jnp.asarray(field, design.dtype)
+        None if field is None else jnp.asarray(field, dtype)
         for field in (arrays.weights, arrays.trials, arrays.y, arrays.offset)
     )
     total = trials if weights is None else weights if trials is None else weights * trials
-    beside = None
-    if arrays.own is not None and arrays.columns is None:  # rows differ: nothing can be shared
-        assert arrays.place is not None and transform is not None
-        used = None if total is None else total > 0
-        whole = jnp.concatenate([jnp.asarray(arrays.own, design.dtype)[:, None], design], axis=1)
-        columns, inner = orthogonal_columns(whole, used)
-        transform = jnp.concatenate([arrays.place[:, None], transform], axis=1) @ inner
-        design = columns.T
-    elif arrays.own is not None:
-        assert transform is not None
-        beside, own_transform = own_coordinates(arrays, total)
-        columns = jnp.concatenate([beside.own[None], beside.columns])  # for careful searches
-        transform = jnp.concatenate([own_transform[:, None], transform], axis=1)
-        design = columns.T
-    elif transform is None:
-        used = None if total is None else total > 0
-        columns, transform = orthogonal_columns(design, used)
-        design = columns.T
-    else:
-        columns = design.T if arrays.columns is None else arrays.columns
-    successes = None
+    columns, transform, beside = _coordinates(arrays, total)
+    design = arrays.design if columns is arrays.columns else columns.T
+    prior, jeffreys = _penalty(arrays, transform)
+    successes = free = None
     score_total, offset_total = arrays.score_total, arrays.offset_total
     if y is not None:
         successes = y if weights is None else weights * y
         score_total = across(Rows(design, successes, columns=columns, beside=beside), successes)
         offset_total = None if offset is None else successes @ offset
-    free = None
     if arrays.direction is not None:
         assert successes is not None
-        whole = jnp.ones(design.shape[0], design.dtype) if total is None else total
-        direction = arrays.direction
-        total, free = separation.overlapping_part(design, successes, whole, direction)
+        n = design.shape[0]
+        judged = judged_rows(design, successes, total, prior)
+        total, free = separation.overlapping_part(*judged, arrays.direction)
+        total, free = total[:n], free * (n / judged[0].shape[0])
         successes = jnp.where(total > 0, successes, 0.0)
         score_total = columns @ successes
         offset_total = None if offset is None else successes @ offset
     assert score_total is not None
     rows = Rows(
-        design, score_total, arrays.products, columns, total, offset, offset_total, free, beside
-    )
+        design, score_total, arrays.products, columns, total, offset, offset_total, free, beside,
+        prior, jeffreys,
+    )  # fmt: skip
     reach = row_reach(rows)
-    error = float(jnp.finfo(design.dtype).eps) * case_count(rows) * reach
-    return Problem(rows, transform, Scale(reach, error), successes)
+    error = float(jnp.finfo(dtype).eps) * case_count(rows) * reach
+    return Problem(rows, transform, Scale(reach, error, slow=arrays.strength), successes)
+
+
+def _coordinates(arrays: Arrays, total) -> tuple[Array, Array, Beside | None]:
+    """(X T)' (p, n), T, and the design in two parts where one column is the model's own."""
+    design, transform = arrays.design, arrays.transform
+    assert design is not None
+    used = None if total is None else total > 0
+    if arrays.own is not None:
+        assert arrays.place is not None and transform is not None
+        if arrays.columns is None:  # rows differ: nothing can be shared
+            own = jnp.asarray(arrays.own, design.dtype)[:, None]
+            columns, inner = orthogonal_columns(jnp.concatenate([own, design], axis=1), used)
+            return (
+                columns,
+                jnp.concatenate([arrays.place[:, None], transform], axis=1) @ inner,
+                None,
+            )
+        beside, first = own_coordinates(arrays, total)
+        columns = jnp.concatenate([beside.own[None], beside.columns])  # for careful searches
+        return columns, jnp.concatenate([first[:, None], transform], axis=1), beside
+    if transform is None:
+        n, p = design.shape
+        if arrays.prior_precision is not None:  # counts as rows: p may then exceed n
+            design = jnp.concatenate([design, jnp.diag(jnp.sqrt(arrays.prior_precision))])
+            used = None if used is None else jnp.concatenate([used, jnp.ones(p, bool)])
+        columns, transform = orthogonal_columns(design, used)
+        return columns[:, :n], transform, None
+    return design.T if arrays.columns is None else arrays.columns, transform, None
+
+
+def judged_rows(design, successes, total, prior: Prior | None):
+    """Design, successes and case totals by which separation is judged.
+
+    A normal prior counts as rows in which both outcomes occur: no direction may move them.
+    """
+    total = jnp.ones_like(design[:, 0]) if total is None else total
+    if prior is None:
+        return design, successes, total
+    held = jnp.where(prior.precision > 0, 1.0, 0.0).astype(design.dtype)
+    pull = jnp.sqrt(prior.precision)[:, None] * prior.transform
+    return (
+        jnp.concatenate([design, pull]),
+        jnp.concatenate([successes, 0.5 * held]),
+        jnp.concatenate([total, held]),
+    )
+
+
+def _penalty(arrays: Arrays, transform) -> tuple[Prior | None, Jeffreys | None]:
+    prior = jeffreys = None
+    if arrays.prior_precision is not None:
+        prior = Prior(transform, arrays.prior_mean, arrays.prior_precision)
+    if arrays.strength is not None:
+        jeffreys = Jeffreys(arrays.strength, arrays.correction, arrays.augmented)
+    return prior, jeffreys
 
 
 def own_coordinates(arrays: Arrays, total) -> tuple[Beside, Array]:
