@@ -80,10 +80,10 @@ def _fit_firth(models: Models, penalty: Firth) -> Solution:
     shared = shared._replace(strength=np.float64(penalty.strength), augmented=augmented)
     count, p = models.n_models, models.n_terms
     elements = models.n_rows * (1 if linalg.unrolls(p) and shared.columns is not None else p)
-    options = {"unroll": count > FEW, "single": SINGLE}
     found = batch.run(
-        _quick_firth, count, lanes, (shared, FIRTH_STEPS), row_elements=elements, **options
-    )
+        _quick_firth, count, lanes, (shared, FIRTH_STEPS), row_elements=elements,
+        unroll=count > FEW, single=SINGLE,
+    )  # fmt: skip
     left = np.flatnonzero(found.status == tasks.UNDECIDED)
     if len(left):
         again = batch.run(

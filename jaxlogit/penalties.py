@@ -132,7 +132,7 @@ def intercept(models: Models) -> np.ndarray:
 
 
 def per_coefficient(name: str, value: Any, models: Models, others: float) -> np.ndarray:
-    """(p,) values; a single number is for all coefficients but the intercept, which get `others`."""
+    """(p,) values; one number is for all coefficients but the intercept, which gets `others`."""
     names = models.names
     if isinstance(value, Mapping):
         out = np.full(len(names), others)

@@ -9,9 +9,9 @@ c_i = x_i'I⁻¹x_i and the leverages h = W c,
 
 so that grouped and ungrouped rows give the same. The row terms' derivatives come from autodiff.
 The curvature is computed where a search needs it exact, and otherwise once near the maximum: what
-it adds to I changes little from there to the ends of an interval. Where it is not positive definite (l* need
-not be concave) the information of the data augmented by pseudo-cases, X'W(1 + 2τh)X, takes
-its place: it always leads uphill.
+it adds to I changes little from there to the ends of an interval. Where it is not positive
+definite (l* need not be concave) the information of the data augmented by pseudo-cases,
+X'W(1 + 2τh)X, takes its place: it always leads uphill.
 Sources: Firth (1993), Biometrika 80:27–38, doi:10.1093/biomet/80.1.27; Heinze and Schemper
 (2002), Statistics in Medicine 21:2409–2419, doi:10.1002/sim.1047.
 """
