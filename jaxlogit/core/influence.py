@@ -55,7 +55,7 @@ def measures(arrays: Arrays, coef, *, dfbeta: bool, unroll: bool = True) -> Meas
     if dfbeta:
         covariance = linalg.inverse(factor, coef.shape[0])
         share = row_residual(model, eta) / spare
-        change = (model.transform @ covariance @ columns(model) * share).T
+        change = (model.transform @ covariance @ columns(model) * share[None, :]).T
     return Measures(
         hat,
         pearson,

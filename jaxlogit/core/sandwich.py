@@ -143,7 +143,7 @@ def _unit_scores(arrays, model: Problem, coef, factor, directions, units, layout
     along = directions @ influence.columns(model)
     root = jnp.sqrt(units.factor)
     if units.codes is not None:
-        summed = jax.ops.segment_sum((along * residual).T, units.codes, layout.n_clusters)
+        summed = jax.ops.segment_sum((along * residual[None, :]).T, units.codes, layout.n_clusters)
         return root * summed.T
     copies = jnp.ones_like(residual)
     if arrays.weights is not None:
@@ -155,7 +155,7 @@ def _unit_scores(arrays, model: Problem, coef, factor, directions, units, layout
         kept = spare > influence.SPARE
         divisor = jnp.where(kept, spare, 1.0) ** SPARE_POWER[layout.kind]
         square_scale = jnp.where(kept, square_scale / divisor, 0.0)
-    return root * along * (residual * jnp.sqrt(square_scale))
+    return root * along * (residual * jnp.sqrt(square_scale))[None, :]
 
 
 def _compare(factor, contrasts, scores, gap, units: Units) -> Compared:
