@@ -17,9 +17,7 @@ REFERENCE = 1e-10
 STATISTICAL = 5.0
 """Standard errors of a Monte Carlo mean, at a fixed seed."""
 
-ROW_KINDS = ("HC0", "HC1", "HC2", "HC3")
 CLUSTER_KINDS = ("CR0", "CR1", "CR1S")
-KINDS = ROW_KINDS + CLUSTER_KINDS
 FILES = [
     "birthwt",
     "budworm_mixed",
@@ -115,7 +113,7 @@ def test_against_r(name):
 # -- many models --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["HC3", "CR1S"])
 def test_every_model_of_a_batch(fit, kind):
     robust = fit.robust(**options(kind))
     wald, score = robust.test(), robust.test("score", 0.1)
@@ -161,10 +159,10 @@ def test_alike_rows_and_models_are_apart_again(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(alike, "LEAST_MODELS", 1 << 30)
         plain = jaxlogit.fit(design, y)
-    for kind in ("HC2", "CR1"):
+    for kind, methods in (("HC2", ["wald"]), ("CR1", ["score"])):
         found, expected = (f.robust(**options(kind, clusters)) for f in (once, plain))
         np.testing.assert_allclose(found.covariance, expected.covariance, rtol=1e-8, atol=1e-12)
-        for method in ("wald", "score"):
+        for method in methods:
             a, b = found.test(method), expected.test(method)
             np.testing.assert_allclose(a.statistic, b.statistic, rtol=1e-7, atol=1e-10)
         part = once[60].robust(**options(kind, clusters))
@@ -175,22 +173,20 @@ def test_alike_rows_and_models_are_apart_again(monkeypatch):
 
 
 def test_separated_and_deficient_models_leave_their_neighbours_alone(fit):
-    designs = np.repeat(X[None], 4, axis=0)
-    designs[2, :, 2] = 2 * designs[2, :, 1]
-    y = Y[[0, 7, 1, 2]]
-    mixed = jaxlogit.fit(designs, y)
+    weights = np.ones((4, N))
+    weights[2, 2:] = 0.0  # two rows for three coefficients
+    mixed = jaxlogit.fit(X, Y[[0, 7, 1, 2]], weights=weights)
     expected = [0, Status.SEPARATED_COMPLETE, Status.RANK_DEFICIENT, 0]
     np.testing.assert_array_equal(mixed.status, expected)
     for kind in ("HC3", "CR1"):
-        robust = mixed.robust(**options(kind))
-        wanted = fit.robust(**options(kind))
+        robust, wanted = mixed.robust(**options(kind)), fit.robust(**options(kind))
         np.testing.assert_allclose(robust.std_error[[0, 3]], wanted.std_error[[0, 2]], rtol=1e-9)
         assert np.all(np.isnan(robust.std_error[1:3]) & np.isnan(robust.covariance[1:3, 0]))
-        for tested in (robust.test(), robust.test("score") if kind == "CR1" else robust.test()):
-            np.testing.assert_array_equal(tested.status, np.repeat(expected, P).reshape(4, P))
-            np.testing.assert_array_equal(np.isnan(tested.p_value[:, 0]), mixed.status != 0)
         ends = robust.confint()
         np.testing.assert_array_equal(ends.lower_status[:, 0], expected)
+    for tested in (robust.test(), robust.test("score")):
+        np.testing.assert_array_equal(tested.status, np.repeat(expected, P).reshape(4, P))
+        np.testing.assert_array_equal(np.isnan(tested.p_value[:, 0]), mixed.status != 0)
 
 
 # -- weights ------------------------------------------------------------------------------------
@@ -203,7 +199,7 @@ def test_whole_weights_count_rows():
     weighted = jaxlogit.fit(X, y, weights=weights)
     times = weights[1].astype(int)
     written = jaxlogit.fit(np.repeat(X, times, axis=0), np.repeat(Y[1], times))
-    for kind in KINDS:
+    for kind in ("HC1", "HC3", "CR1S"):
         found = weighted.robust(**options(kind)).covariance[1]
         expected = written.robust(**options(kind, np.repeat(GROUPS, times))).covariance
         unit = np.sqrt(np.diag(expected))
@@ -235,7 +231,7 @@ def test_a_row_of_leverage_one_adds_nothing():
     fit = jaxlogit.fit(design, y, trials=trials)
     alone = jaxlogit.fit(design[:5, :2], y[:5], trials=trials[:5])
     np.testing.assert_allclose(fit.influence().leverage[5], 1.0, rtol=1e-12)
-    for kind in ("HC0", "HC2", "HC3"):
+    for kind in ("HC0", "HC3"):
         found, expected = fit.robust(kind).covariance, alone.robust(kind).covariance
         np.testing.assert_allclose(found[:2, :2], expected, rtol=1e-9)
         np.testing.assert_allclose(found[2, 2], expected[0, 0], rtol=1e-9)
@@ -378,7 +374,7 @@ def test_a_model_of_one_cluster_beside_others(fit):
 
 def test_as_many_rows_as_coefficients():
     fit = jaxlogit.fit([[1, 0], [1, 1]], [1, 2], trials=3)
-    for kind in ROW_KINDS:
+    for kind in ("HC1", "HC3"):
         robust = fit.robust(kind)
         assert np.all(robust.test().status == Status.RANK_DEFICIENT)
         assert np.all(np.isnan(robust.std_error))
@@ -415,7 +411,7 @@ def test_methods_without_a_robust_form(fit, call, method):
 
 
 def test_an_unknown_method(fit):
-    with pytest.raises(ValueError, match="method must be one of .* found 'Wald'; did you mean"):
+    with pytest.raises(ValueError, match=r"method must be one of .* found 'Wald'; did you mean"):
         fit.robust().test("Wald")
 
 
