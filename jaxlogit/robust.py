@@ -1,16 +1,4 @@
-"""Sandwich covariances of many models: what their units are, and what is read off them.
-
-Kinds, with n units that are rows, G clusters, N rows and p coefficients (f is the factor of
-the meat, h a row's leverage):
-
-    HC0  f = 1            HC1  f = n/(n − p)      HC2, HC3  squared residuals over 1 − h, (1 − h)²
-    CR0  f = 1            CR1  f = G/(G − 1)      CR1S  f = G(N − 1) / ((G − 1)(N − p))
-
-HC after MacKinnon and White (1985), Journal of Econometrics 29:305–325,
-doi:10.1016/0304-4076(85)90158-7; CR after Liang and Zeger (1986), Biometrika 73:13–22,
-doi:10.1093/biomet/73.1.13, and Cameron and Miller (2015), Journal of Human Resources
-50:317–372, doi:10.3368/jhr.50.2.317, equations 11 and 12.
-"""
+"""Sandwich covariances of many models: what their units are, and what is read off them."""
 
 from dataclasses import replace
 from typing import Any
@@ -34,7 +22,91 @@ METHODS = ("wald", "score")
 def sandwiched(
     models: Models, solution: Solution, which: np.ndarray | None, kind: Any, clusters: Any
 ) -> Solution:
-    """The solution on the models' own rows with the units of a kind; checks what was given."""
+    """What `Fit.robust(kind, clusters)` stands on: the same maxima with independent units.
+
+    The covariance is A M A with A = I(β̂)⁻¹ and M = f·Σ u_g u_g', the sum over independent units
+    of their scores' squares: it holds where the mean is right and the variance, or the
+    independence of rows within a cluster, is not.
+
+    Parameters
+    ----------
+    models, solution, which
+        As in `Fit`.
+    kind : {"HC0", "HC1", "HC2", "HC3", "CR0", "CR1", "CR1S"}
+        With N rows, G clusters, p coefficients and leverages h. Units are rows:
+        "HC0" f = 1; "HC1" f = N/(N − p); "HC2" and "HC3" f = 1 and squared residuals over 1 − h
+        and (1 − h)². Units are clusters: "CR0" f = 1; "CR1" f = G/(G − 1); "CR1S"
+        f = G(N − 1) / ((G − 1)(N − p)).
+    clusters : (n,) or (B, n) array of labels, shared or of each model
+        Numbers, text, dates or other labels that can be hashed; needed with CR kinds, refused
+        with HC kinds. A row of weight 0 or without trials is in no cluster.
+
+    Returns
+    -------
+    Solution
+        Of a fit whose `covariance`, `std_error`, Wald intervals and tests, and score tests use
+        the sandwich. Estimates, statuses, likelihoods, profiles and influence are as before.
+        Likelihood-ratio tests and intervals, and score intervals, have no robust form here:
+        "wald" is the default of a robust fit. Its score test is the generalised one, with A, M
+        (with f and h) and the score at the restricted maximum.
+
+    Raises
+    ------
+    ValueError
+        An unknown kind; clusters missing, not wanted, of a wrong shape or unlabelled; fewer
+        than two clusters in every model; HC2 or HC3 with weights that are not whole.
+    TypeError
+        Labels that cannot be hashed.
+
+    Notes
+    -----
+    Trials: a row is one unit however many trials it has, with residual y − m·mu.
+
+    Weights: where all weights of a model are whole, a row of weight a is a equal rows: N, M and
+    h are those of the rows written out. Where some are not, a weight multiplies its row's score,
+    N is the number of rows, and HC2 and HC3, whose h would not be that of the score, are
+    refused. Under CR kinds a weight always multiplies: equal rows share their cluster, so that
+    the two come to the same, but for N.
+
+    Leverage 1: such a row is fitted exactly whatever was observed; under HC2 and HC3 it adds
+    nothing, as under HC0.
+
+    Statuses: standard errors, covariances, intervals and tests of a model that is not CONVERGED
+    are nan with its status. RANK_DEFICIENT are single contrasts about which the units say
+    nothing (nan standard errors: scores that cancel in every cluster, one cluster beside models
+    with more, HC1 or CR1S with N ≤ p) and joint tests on as many contrasts as there are units,
+    or more, or with a singular covariance.
+
+    References
+    ----------
+    White, H. (1982). Econometrica 50:1–25. doi:10.2307/1912526
+
+    MacKinnon, J. G. and White, H. (1985). Journal of Econometrics 29:305–325 (HC1 to HC3).
+    doi:10.1016/0304-4076(85)90158-7
+
+    Liang, K.-Y. and Zeger, S. L. (1986). Biometrika 73:13–22 (CR0). doi:10.1093/biomet/73.1.13
+
+    Cameron, A. C. and Miller, D. L. (2015). Journal of Human Resources 50:317–372 (CR1, CR1S).
+    doi:10.3368/jhr.50.2.317
+
+    Boos, D. D. (1992). The American Statistician 46:327–333 (score tests).
+    doi:10.1080/00031305.1992.10475921
+
+    Examples
+    --------
+    >>> import jaxlogit as jl
+    >>> X = [[1, dose] for dose in range(6)]
+    >>> fitted = jl.fit(X, [0, 1, 1, 1, 2, 3], trials=3, names=["const", "dose"])
+    >>> fitted.robust("HC3")
+    <Fit: 1 model, 6 rows, 2 coefficients, HC3 covariance; 1 CONVERGED>
+    >>> fitted.robust("HC3").std_error.round(4)
+    array([1.2344, 0.4025])
+    >>> by_pair = fitted.robust("CR1", clusters=["a", "a", "b", "b", "c", "c"])
+    >>> by_pair.confint(contrasts="dose").upper.round(4)
+    array([1.2292])
+    >>> by_pair.test("score", contrasts="dose").p_value.round(4)
+    array([0.2534])
+    """
     check_choice("kind", kind, (*ROW_KINDS, *CLUSTER_KINDS))
     if kind in SPARE_POWER and models.weights is not None:
         rule = f"be whole numbers, which count equal rows, under kind {kind!r}"
