@@ -6,6 +6,7 @@ from jaxlogit import datasets
 from jaxlogit.core.status import Status
 from jaxlogit.front import fit
 from jaxlogit.generic import Maximum, maximize, profile_interval
+from jaxlogit.influence import Influence
 from jaxlogit.model import Fit
 from jaxlogit.results import Interval, Profile, Separation, Test
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Fit",
+    "Influence",
     "Interval",
     "Maximum",
     "Profile",

@@ -1,11 +1,14 @@
 """Checked data of many models as the core takes them: what is shared prepared once for all."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from jaxlogit.core import linalg
+from jaxlogit.core.status import Status
 from jaxlogit.core.working import Arrays, shared_coordinates
 from jaxlogit.data import Models
-from jaxlogit.solution import FEW
+from jaxlogit.solution import FEW, Solution
 
 MOST_PRODUCTS = 1 << 26  # numbers in the column products of a shared X: half a gigabyte
 
@@ -48,6 +51,31 @@ def arrange(
         columns=np.ascontiguousarray(design.T),
     )
     return lanes, shared
+
+
+def unfold(models: Models, solution: Solution, which: np.ndarray | None) -> Solution:
+    """The solution on the models' own rows, with a place for each of them; `which` as in `Fit`.
+
+    Alike rows and models, fitted once, are apart again: what follows may tell them apart. The
+    same solution where nothing was taken together.
+    """
+    if which is None and solution.n_rows == models.n_rows:
+        return solution
+    every = solution.take(slice(None) if which is None else which)
+    every = replace(every, part=solution.part, suprema=every.loglik)
+    lanes, shared = arrange(models)
+    before = solution.shared.transform
+    if shared is None or shared.transform is None or before is None:
+        nothing = np.full(len(every.status), int(Status.RANK_DEFICIENT), np.int32)
+        return replace(every, lanes=lanes, shared=models.split()[1], status=nothing)
+    change = np.linalg.solve(shared.transform, before)
+    return replace(
+        every,
+        lanes=lanes,
+        shared=shared,
+        coef=every.coef @ change.T,
+        direction=every.direction @ change.T,
+    )
 
 
 def _used_rows(models: Models) -> np.ndarray:

@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 
+from jaxlogit import robust
 from jaxlogit.core import higher, linalg, tasks, tests
 from jaxlogit.core.penalty import evaluate, wald_information
 from jaxlogit.core.status import Status
@@ -14,8 +15,20 @@ QUICK_STEPS = 9
 CAREFUL_STEPS = 120
 
 
+def statistics(solution: Solution, constraints: np.ndarray, nulls: np.ndarray, method: str):
+    """Statistics (B, h) and statuses of hypotheses (h, q, p), (h, q), by a method of `Fit.test`."""
+    if method == "wald":
+        return wald(solution, constraints, nulls)
+    found, status = restricted(solution, constraints, nulls)
+    if solution.sandwich is not None:
+        return robust.score(solution, constraints, found.coef, status)
+    return (found.lr if method == "lr" else found.score), status
+
+
 def wald(solution: Solution, constraints: np.ndarray, nulls: np.ndarray):
     """Wald statistics (B, h) and statuses of hypotheses (h, q, p), (h, q)."""
+    if solution.sandwich is not None:
+        return robust.wald(solution, constraints, nulls)
     out = np.full((len(solution.status), len(constraints)), np.nan)
     index = solution.finite
     if len(index):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
-from jaxlogit import memory
+from jaxlogit import memory, robust
 from jaxlogit.core import ends as core_ends
 from jaxlogit.core import tasks
 from jaxlogit.core.status import Status
@@ -42,12 +42,18 @@ def estimates(solution: Solution, contrasts: np.ndarray) -> np.ndarray:
 
 
 def std_errors(solution: Solution, contrasts: np.ndarray) -> np.ndarray:
-    """Standard errors of contrasts, (B, q); nan without a finite maximum."""
+    """Standard errors of contrasts, (B, q); nan without a finite maximum.
+
+    Of a robust fit from its sandwich covariance.
+    """
     out = np.full((len(solution.status), len(contrasts)), np.nan)
     index = solution.finite
     if len(index):
         every = None if len(index) == len(out) else index
-        out[index] = solution.run(_std_error, (contrasts,), index=every, own=("coef",))
+        if solution.sandwich is None:
+            out[index] = solution.run(_std_error, (contrasts,), index=every, own=("coef",))
+        else:
+            out[index] = robust.std_errors(solution, contrasts, every)
     return out
 
 
@@ -55,12 +61,34 @@ def _std_error(arrays, coef, contrasts, *, unroll):
     return tasks.std_error(arrays, coef, contrasts, unroll=unroll)
 
 
+def covariances(solution: Solution) -> np.ndarray:
+    """Covariances of the coefficients, (B, p, p), as `std_errors`."""
+    count, p = solution.coef.shape
+    memory.demand(8 * count * p * p, f"covariances of {count:,} models")
+    out, index = np.full((count, p, p), np.nan), solution.finite
+    if len(index):
+        every = None if len(index) == len(out) else index
+        if solution.sandwich is None:
+            out[index] = solution.run(_covariance, index=every, own=("coef",))
+        else:
+            out[index] = robust.covariances(solution, every)
+    return out
+
+
+def _covariance(arrays, coef, *, unroll):
+    return tasks.covariance(arrays, coef, unroll=unroll)
+
+
 def wald_ends(solution: Solution, contrasts: np.ndarray, level: float) -> Ends:
-    """Estimate ± z standard errors; nan with the model's status without a finite maximum."""
+    """Estimate ± z standard errors; nan with the model's status without a finite maximum.
+
+    RANK_DEFICIENT where a robust fit's units say nothing about a contrast.
+    """
     reach = -ndtri(0.5 * (1 - level)) * std_errors(solution, contrasts)
     centre = solution.user_coef @ contrasts.T
     value = np.stack([centre - reach, centre + reach], axis=-1)
     status = np.broadcast_to(solution.status[:, None, None], value.shape).astype(np.int32)
+    status[(status == Status.CONVERGED) & np.isnan(value)] = int(Status.RANK_DEFICIENT)
     value[status != Status.CONVERGED] = np.nan
     return Ends(value, status, np.zeros_like(status), np.zeros_like(value))
 

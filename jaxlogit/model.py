@@ -1,15 +1,15 @@
 """`Fit`: what a fit knows, and what can be asked of it."""
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from jaxlogit import data, hypotheses, intervals, memory, predictions
-from jaxlogit.core import tails, tasks
+from jaxlogit import data, hypotheses, influence, intervals, predictions, robust
+from jaxlogit.core import tails
 from jaxlogit.data import Models, check_choice, check_contrasts, check_level
+from jaxlogit.influence import Influence
 from jaxlogit.results import Interval, Profile, Separation, Test, tally
 from jaxlogit.solution import Solution
 
@@ -63,7 +63,15 @@ class Fit:
         """Shapes and a tally of statuses."""
         n, p = self._models.n_rows, self._models.n_terms
         count = "1 model" if self._models.single else f"{self.n_models:,} models"
-        return f"<Fit: {count}, {n} rows, {p} coefficients; {tally(self.status)}>"
+        units = self._solution.sandwich
+        kind = "" if units is None else f", {units.layout.kind} covariance"
+        return f"<Fit: {count}, {n} rows, {p} coefficients{kind}; {tally(self.status)}>"
+
+    def _method(self, method: str | None, *robust_ones: str) -> str:
+        """The method asked for, or the default; a robust fit has only some."""
+        if self._solution.sandwich is not None:
+            return robust.check_method(method, robust_ones)
+        return check_choice("method", "lr" if method is None else method, METHODS)
 
     def _each(self, array: np.ndarray) -> np.ndarray:
         """What the solution has, for every model."""
@@ -99,19 +107,13 @@ class Fit:
 
     @property
     def std_error(self) -> np.ndarray:
-        """Standard errors (B, p), from the information at the maximum; nan without one."""
+        """Standard errors (B, p), roots of the diagonal of `covariance`; nan without a maximum."""
         return self._out(self._std_error)
 
     @cached_property
     def covariance(self) -> np.ndarray:
-        """Inverse information (B, p, p) of the coefficients; nan without a maximum."""
-        p, index = self._models.n_terms, self._solution.finite
-        shape = (len(self._solution.status), p, p)
-        memory.demand(8 * math.prod(shape), f"covariances of {shape[0]:,} models")
-        out = np.full(shape, np.nan)
-        if len(index):
-            out[index] = self._solution.run(_covariance, index=index, own=("coef",))
-        return self._out(out)
+        """Inverse information (B, p, p), or a robust fit's covariance; nan without a maximum."""
+        return self._out(intervals.covariances(self._solution))
 
     @property
     def loglik(self) -> np.ndarray:
@@ -142,7 +144,7 @@ class Fit:
     def confint(
         self,
         level: float = 0.95,
-        method: str = "lr",
+        method: str | None = None,
         contrasts: Any = None,
         *,
         solver: str = "newton",
@@ -153,9 +155,9 @@ class Fit:
         ----------
         level : float
             Confidence level in (0, 1).
-        method : {"lr", "wald", "score"}
-            "lr": the profile-likelihood interval; "wald": estimate ± z standard errors;
-            "score": the score (Rao) statistic inverted.
+        method : {"lr", "wald", "score"}, optional
+            "lr" (the default): the profile-likelihood interval; "wald": estimate ± z standard
+            errors; "score": the score (Rao) statistic inverted. A robust fit has "wald" alone.
         contrasts : None, names, or (q, p) array
             Every coefficient; the named ones; or rows c of linear combinations c'β.
         solver : {"newton", "bisection"}
@@ -173,7 +175,7 @@ class Fit:
         direction or a linear programme). A Wald interval is then nan with the model's status.
         """
         level = check_level(level)
-        check_choice("method", method, METHODS)
+        method = self._method(method, "wald")
         check_choice("solver", solver, SOLVERS)
         rows, labels = check_contrasts(contrasts, self.names)
         if method == "wald":
@@ -186,7 +188,7 @@ class Fit:
 
     def test(
         self,
-        method: str = "lr",
+        method: str | None = None,
         null: Any = 0.0,
         contrasts: Any = None,
         joint: bool = False,
@@ -195,7 +197,8 @@ class Fit:
 
         Parameters
         ----------
-        method : {"lr", "wald", "score"}
+        method : {"lr", "wald", "score"}, optional
+            "lr" by default; a robust fit has "wald" (its default) and "score".
         null : number or (q,) array
             Hypothesised values of the contrasts.
         contrasts : None, names, or (q, p) array
@@ -208,7 +211,7 @@ class Fit:
         Test
             statistic, p_value, log_p, status: (B, q), or (B,) when joint.
         """
-        check_choice("method", method, METHODS)
+        method = self._method(method, *robust.METHODS)
         rows, labels = check_contrasts(contrasts, self.names)
         nulls = data.check_null(null, len(rows))
         if joint:
@@ -220,11 +223,7 @@ class Fit:
             constraints, nulls = rows[None], nulls[None]
         else:
             constraints, nulls = rows[:, None], nulls[:, None]
-        if method == "wald":
-            statistic, status = hypotheses.wald(self._solution, constraints, nulls)
-        else:
-            found, status = hypotheses.restricted(self._solution, constraints, nulls)
-            statistic = found.lr if method == "lr" else found.score
+        statistic, status = hypotheses.statistics(self._solution, constraints, nulls, method)
         statistic = np.maximum(statistic, 0.0)  # rounding, where the null is the estimate
         df = len(rows) if joint else 1
         values = (statistic, tails.p_value(statistic, df), tails.log_p(statistic, df), status)
@@ -264,9 +263,23 @@ class Fit:
         fitted = (self._models, self._solution, self._which)
         return self._shown(predictions.probabilities(*fitted, X_new, offset))
 
+    def robust(self, kind: str = "HC1", clusters: Any = None) -> "Fit":
+        """The same fit with a sandwich covariance of rows ("HC0" to "HC3") or of `clusters`.
+
+        Standard errors, Wald intervals, and Wald and score tests are its own; kinds, clusters,
+        weights, statuses and sources are documented in `jaxlogit.robust.sandwiched`.
+        """
+        found = robust.sandwiched(self._models, self._solution, self._which, kind, clusters)
+        return replace(self, _solution=found, _which=None)
+
+    def influence(self, *, dfbeta: bool = False) -> Influence:
+        """Leverage, residuals and Cook's distances of the rows, documented in `Influence`."""
+        fitted = (self._models, self._solution, self._which)
+        return influence.measure(*fitted, self._shown, dfbeta)
+
     # -- tables ----------------------------------------------------------------------------
 
-    def to_frame(self, level: float = 0.95, method: str = "lr"):
+    def to_frame(self, level: float = 0.95, method: str | None = None):
         """A tidy table, one row for each model and term (needs pandas).
 
         Columns: model, term, estimate, std_error, statistic, p_value, conf_low, conf_high,
@@ -274,14 +287,10 @@ class Fit:
         """
         from jaxlogit import tables
 
-        return tables.tidy(self, level, method)
+        return tables.tidy(self, level, self._method(method, "wald"))
 
-    def summary(self, level: float = 0.95, method: str = "lr") -> str:
+    def summary(self, level: float = 0.95, method: str | None = None) -> str:
         """The fit as text: a table for one model, tallies and quantiles for many."""
         from jaxlogit import tables
 
-        return tables.summary(self, level, method)
-
-
-def _covariance(arrays, coef, *, unroll):
-    return tasks.covariance(arrays, coef, unroll=unroll)
+        return tables.summary(self, level, self._method(method, "wald"))

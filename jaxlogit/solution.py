@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxlogit import batch
 from jaxlogit.core import linalg, tasks
+from jaxlogit.core.sandwich import Layout, Units
 from jaxlogit.core.status import Status
 from jaxlogit.core.working import Arrays, merge
 
@@ -32,6 +33,22 @@ class _Task:
 
 
 @dataclass(frozen=True)
+class Sandwich:
+    """What a sandwich covariance takes for the independent units of many models."""
+
+    units: Units
+    """What the models have of their own: all of it but codes that they share."""
+    codes: np.ndarray | None
+    """(n,) the shared clusters of the rows."""
+    layout: Layout
+
+    def take(self, index) -> "Sandwich":
+        """The models of an index array or slice."""
+        own = Units(*(None if a is None else a[index] for a in self.units))
+        return replace(self, units=own)
+
+
+@dataclass(frozen=True)
 class Solution:
     """Where the fits of many models ended, in working coordinates, and what proves it."""
 
@@ -52,6 +69,8 @@ class Solution:
     """The last restricted maxima, by hypothesis."""
     part: bool = False
     """Whether these models are some of a larger batch."""
+    sandwich: Sandwich | None = None
+    """The units of a robust fit; None where the covariance is the inverse information."""
 
     @cached_property
     def loglik(self) -> np.ndarray:
@@ -81,14 +100,18 @@ class Solution:
             return self.n_rows * p
         return self.n_rows * (1 if linalg.unrolls(p) else p)
 
-    def run(self, task, common=(), index=None, searches=1, own=("coef", "loglik"), **options):
-        """A task over models: `task(arrays, *own arrays of the solution, *common)`.
+    def run(
+        self, task, common=(), index=None, searches=1, own=("coef", "loglik"), extra=(), *,
+        with_response=False, **options,
+    ):  # fmt: skip
+        """A task over models: `task(arrays, *own arrays of the solution, *extra, *common)`.
 
-        `searches` is the number of searches a model's task makes at a time.
+        `extra` arrays have the models leading. `searches` is the number of searches a model's
+        task makes at a time.
         """
-        lanes, shared = self._without_response()
+        lanes, shared = (self.lanes, self.shared) if with_response else self._without_response()
         count = len(self.status) if index is None else len(index)
-        arrays = tuple(getattr(self, name) for name in own)
+        arrays = (*(getattr(self, name) for name in own), *extra)
         return batch.run(
             _Task(task, count > FEW), len(self.status), (lanes, *arrays), (shared, common),
             row_elements=self.row_elements, index=index, part=self.part, searches=searches,
@@ -124,6 +147,7 @@ class Solution:
             lanes=lanes,
             kept={},
             part=True,
+            sandwich=None if self.sandwich is None else self.sandwich.take(index),
             **{name: getattr(self, name)[index] for name in own},
         )
 

@@ -21,7 +21,8 @@ class Status(IntEnum):
     SEPARATED_COMPLETE = 4
     """Complete separation: a hyperplane divides successes from failures."""
     RANK_DEFICIENT = 5
-    """The design matrix (its rows with positive weight) has linearly dependent columns."""
+    """The design matrix (its rows with positive weight) has linearly dependent columns. Of a robust
+    fit's interval or test alone: the sandwich covariance of its contrasts is singular."""
     NONFINITE_INPUT = 6
     """A nan or an infinity in the model's data."""
     INFINITE = 7

@@ -1,6 +1,16 @@
 # The data sets of make_references.R: formula, response and, where there are any, trials, weights
 # and offset. The formulas name R's own data; the design matrix itself is written to the JSON.
 
+new_case <- function(name, source, formula, data, trials = 1, weights = 1, offset = 0,
+                     separated = NULL) {
+  frame <- model.frame(formula, data, na.action = na.fail)
+  X <- model.matrix(formula, frame)
+  n <- nrow(X)
+  list(name = name, source = source, names = colnames(X), X = unname(X) + 0,
+       y = as.numeric(model.response(frame)), trials = rep_len(as.numeric(trials), n),
+       weights = rep_len(weights, n), offset = rep_len(offset, n), separated = separated)
+}
+
 binary_cases <- function() {
   births <- transform(MASS::birthwt, race = factor(race, labels = c("white", "black", "other")))
   # The simulation design of Kosmidis, Kenne Pagui and Sartori (2020), Statistics and Computing

@@ -321,15 +321,5 @@ versions <- function() {
 
 # ---- the data sets ----------------------------------------------------------------------------
 
-new_case <- function(name, source, formula, data, trials = 1, weights = 1, offset = 0,
-                     separated = NULL) {
-  frame <- model.frame(formula, data, na.action = na.fail)
-  X <- model.matrix(formula, frame)
-  n <- nrow(X)
-  list(name = name, source = source, names = colnames(X), X = unname(X) + 0,
-       y = as.numeric(model.response(frame)), trials = rep_len(as.numeric(trials), n),
-       weights = rep_len(weights, n), offset = rep_len(offset, n), separated = separated)
-}
-
 source("cases.R")
 for (one in cases()) write_reference(one)
