@@ -7,7 +7,7 @@ from jaxlogit.core.status import Status
 from jaxlogit.front import fit
 from jaxlogit.generic import Maximum, maximize, profile_interval
 from jaxlogit.model import Fit
-from jaxlogit.results import Interval, Profile, Separation, Test
+from jaxlogit.results import Interval, Profile, Region, Separation, Test
 
 if TYPE_CHECKING:
     from jaxlogit.study import Study
@@ -18,6 +18,7 @@ __all__ = [
     "Interval",
     "Maximum",
     "Profile",
+    "Region",
     "Separation",
     "Status",
     "Study",
