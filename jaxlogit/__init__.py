@@ -1,5 +1,6 @@
 """Many logistic regressions at once, with inference that can be trusted."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from jaxlogit import datasets
@@ -10,6 +11,7 @@ from jaxlogit.model import Fit
 from jaxlogit.results import Interval, Profile, Region, Separation, Test
 
 if TYPE_CHECKING:
+    from jaxlogit import plots as plots
     from jaxlogit.study import Study
 
 __version__ = "0.1.0"
@@ -31,9 +33,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """`Study` on first use: it needs the extra `study`, which array users may not have."""
+    """`Study` and `plots` on first use: they need extras that array users may not have."""
     if name == "Study":
         from jaxlogit.study import Study
 
         return Study
+    if name == "plots":
+        return import_module("jaxlogit.plots")
     raise AttributeError(f"module 'jaxlogit' has no attribute {name!r}")

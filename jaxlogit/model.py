@@ -245,7 +245,8 @@ class Fit:
             found = profiles.path(self._solution, rows[0])
         else:
             found = profiles.on_grid(self._solution, rows[0], values)
-        return Profile(*map(self._out, found), labels[0])
+        value, loglik, root, coef, status = map(self._out, found)
+        return Profile(value, loglik, root, coef, status, labels[0])
 
     def region(self, terms: Any, level: float = 0.95, points: int = 64) -> Region:
         """The joint profile-likelihood region of two coefficients or contrasts.
@@ -255,7 +256,8 @@ class Fit:
         pair, labels = data.check_pair(terms, self.names)
         level, points = check_level(level), data.check_count("points", points, 4)
         found = profiles.region(self._solution, pair, tails.chi2_quantile(level, 2), points)
-        return Region(*map(self._out, found), level, labels)
+        value, status, direction, ellipse = map(self._out, found)
+        return Region(value, status, direction, ellipse, level, labels)
 
     def separation(self) -> Separation:
         """Whether finite estimates exist: by model, and by coefficient, with the direction."""
