@@ -1,5 +1,6 @@
 """Many logistic regressions at once, with inference that can be trusted."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from jaxlogit import datasets
@@ -8,9 +9,10 @@ from jaxlogit.front import fit
 from jaxlogit.generic import Maximum, maximize, profile_interval
 from jaxlogit.influence import Influence
 from jaxlogit.model import Fit
-from jaxlogit.results import Interval, Profile, Separation, Test
+from jaxlogit.results import Interval, Profile, Region, Separation, Test
 
 if TYPE_CHECKING:
+    from jaxlogit import plots as plots
     from jaxlogit.study import Study
 
 __version__ = "0.1.0"
@@ -20,6 +22,7 @@ __all__ = [
     "Interval",
     "Maximum",
     "Profile",
+    "Region",
     "Separation",
     "Status",
     "Study",
@@ -32,9 +35,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """`Study` on first use: it needs the extra `study`, which array users may not have."""
+    """`Study` and `plots` on first use: they need extras that array users may not have."""
     if name == "Study":
         from jaxlogit.study import Study
 
         return Study
+    if name == "plots":
+        return import_module("jaxlogit.plots")
     raise AttributeError(f"module 'jaxlogit' has no attribute {name!r}")

@@ -281,6 +281,28 @@ def check_term(term: Any, names: Sequence[str]) -> tuple[np.ndarray, tuple[str, 
     return rows, labels
 
 
+def check_pair(terms: Any, names: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Two contrasts (2, p) with their names, linearly independent."""
+    if isinstance(terms, str) or not isinstance(terms, Iterable):
+        raise TypeError(f"terms must be two coefficients or contrasts: found {terms!r}")
+    found = [check_term(term, names) for term in terms]
+    if len(found) != 2:
+        raise ValueError(f"terms must be two coefficients or contrasts: found {len(found)}")
+    rows = np.concatenate([row for row, _ in found])
+    if np.linalg.matrix_rank(rows / np.max(np.abs(rows), axis=1, keepdims=True)) < 2:
+        raise ValueError("terms must be linearly independent: found one a multiple of the other")
+    return rows, (found[0][1][0], found[1][1][0])
+
+
+def check_count(name: str, value: Any, least: int) -> int:
+    """A whole number, not below `least`."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} must be a whole number: found {value!r}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}: found {value}")
+    return int(value)
+
+
 def check_grid(grid: Any) -> np.ndarray | None:
     """A vector of finite values, or None."""
     if grid is None:

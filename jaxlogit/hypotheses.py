@@ -9,10 +9,11 @@ from jaxlogit.core.penalty import evaluate, wald_information
 from jaxlogit.core.status import Status
 from jaxlogit.core.working import problem
 from jaxlogit.separated import overlapping, settled_alone, unbounded
-from jaxlogit.solution import Solution
+from jaxlogit.solution import FEW, Solution
 
 QUICK_STEPS = 9
 CAREFUL_STEPS = 120
+PORTION = 16  # values of a profile that are searched at a time
 
 
 def statistics(solution: Solution, constraints: np.ndarray, nulls: np.ndarray, method: str):
@@ -202,22 +203,41 @@ def _careful_test(arrays, coef, peak, constraint, null, max_steps):
 def profile(
     solution: Solution, contrast: np.ndarray, values: np.ndarray
 ) -> tuple[tasks.Tested, np.ndarray]:
-    """Restricted maxima with c'β at each of the values (B, g); fields (B, g, …)."""
-    count, points = values.shape
-    model = np.repeat(np.arange(count), points)
-    nulls = values.reshape(-1, 1)
-    constraints = np.broadcast_to(contrast, (len(nulls), 1, len(contrast)))
-    rows = np.flatnonzero(solution.has_supremum[model] & np.isfinite(nulls[:, 0]))
-    out = _untested((len(model),), len(contrast))
-    if len(rows):
-        found = solution.run_rows(
-            _careful_test, model[rows], (constraints[rows], nulls[rows]), (np.int32(CAREFUL_STEPS),)
+    """Restricted maxima with c'β at values (g,), or (B, g) of each model's own; fields (B, g, …).
+
+    Values that all models share are tried from the tangent first, where there are many models.
+    """
+    count, points = len(solution.status), values.shape[-1]
+    found = _untested((count, points), len(contrast))
+    if values.ndim == 1 and len(solution.finite) > FEW:
+        _profile_quickly(solution, contrast, values, found)
+    values = np.broadcast_to(values, (count, points))
+    open_ = (found.status != Status.CONVERGED) & solution.has_supremum[:, None]
+    model, point = np.nonzero(open_ & np.isfinite(values))
+    if len(model):
+        nulls = values[model, point][:, None]
+        constraints = np.broadcast_to(contrast, (len(nulls), 1, len(contrast)))
+        again = solution.run_rows(
+            _careful_test, model, (constraints, nulls), (np.int32(CAREFUL_STEPS),)
         )
-        for whole, part in zip(out, found, strict=True):
-            whole[rows] = part
-    status = _decided(out, _unproved(solution)[model]).reshape(count, points)
-    shaped = tasks.Tested._make(field.reshape(count, points, *field.shape[1:]) for field in out)
-    return shaped, status
+        for whole, part in zip(found, again, strict=True):
+            whole[model, point] = part
+    return found, _decided(found, _unproved(solution)[:, None])
+
+
+def _profile_quickly(solution: Solution, contrast, values, found: tasks.Tested) -> None:
+    """A few values at a time, always as many, so that grids of any length compile once."""
+    index = solution.finite
+    every = None if len(index) == len(solution.status) else index
+    constraints = np.broadcast_to(contrast, (PORTION, 1, len(contrast)))
+    for start in range(0, len(values), PORTION):
+        part = values[start : start + PORTION]
+        nulls = np.pad(part, (0, PORTION - len(part)), mode="edge")[:, None]
+        quick = solution.run(
+            _quick_tests, (constraints, nulls, np.int32(QUICK_STEPS)), index=every, searches=PORTION
+        )
+        for whole, value in zip(found, quick, strict=True):
+            whole[index, start : start + len(part)] = value[:, : len(part)]
 
 
 def _untested(shape: tuple[int, ...], p: int) -> tasks.Tested:
@@ -228,11 +248,15 @@ def _untested(shape: tuple[int, ...], p: int) -> tasks.Tested:
 
 
 def user_coefficients(solution: Solution, working: np.ndarray) -> np.ndarray:
-    """Working coefficients (B, …, p) in the user's units."""
+    """Working coefficients (B, …, p) in the user's units; nan for models without a supremum."""
     if solution.shared.transform is not None and solution.lanes.own is None:
         return working @ solution.shared.transform.T
-    transform = solution.run(_transform, own=())
-    return np.einsum("bij,b...j->b...i", transform, working)
+    out = np.full(working.shape, np.nan)
+    index = np.flatnonzero(solution.has_supremum)
+    if len(index):
+        transform = solution.run(_transform, index=index, own=())
+        out[index] = np.einsum("bij,b...j->b...i", transform, working[index])
+    return out
 
 
 def _transform(arrays, *, unroll):

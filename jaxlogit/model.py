@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from jaxlogit import data, hypotheses, influence, intervals, predictions, robust
+from jaxlogit import data, hypotheses, influence, intervals, predictions, profiles, robust
 from jaxlogit.core import tails
 from jaxlogit.data import Models, check_choice, check_contrasts, check_level
 from jaxlogit.influence import Influence
-from jaxlogit.results import Interval, Profile, Separation, Test, tally
+from jaxlogit.results import Interval, Profile, Region, Separation, Test, tally
 from jaxlogit.solution import Solution
 
 METHODS = ("wald", "lr", "score")
@@ -233,21 +233,30 @@ class Fit:
         return Test(statistic, df, p_value, log_p, status, method, labels)
 
     def profile(self, term: Any, grid: Any = None) -> Profile:
-        """The profile log-likelihood of one coefficient or contrast.
+        """The profile log-likelihood of one coefficient (name or number) or contrast (p,).
 
-        Parameters
-        ----------
-        term : str, int or (p,) array
-            A coefficient by name or number, or a contrast.
-        grid : (g,) array, optional
-            Values of the contrast, shared by all models. By default 41 values across each
-            model's 99.9 % profile-likelihood interval (an infinite end is replaced by the
-            finite one mirrored at the estimate, or by ten units where both are infinite).
+        At the values of `grid` (g,), shared by all models, or at 41 points that each model's
+        own profile asks for: see `Profile`.
         """
         rows, labels = data.check_term(term, self.names)
-        parts = predictions.profile(self._solution, rows, data.check_grid(grid))
-        value, loglik, root, coef, status = map(self._out, parts)
+        values = data.check_grid(grid)
+        if values is None:
+            found = profiles.path(self._solution, rows[0])
+        else:
+            found = profiles.on_grid(self._solution, rows[0], values)
+        value, loglik, root, coef, status = map(self._out, found)
         return Profile(value, loglik, root, coef, status, labels[0])
+
+    def region(self, terms: Any, level: float = 0.95, points: int = 64) -> Region:
+        """The joint profile-likelihood region of two coefficients or contrasts.
+
+        Its boundary, by at least four points: see `Region`.
+        """
+        pair, labels = data.check_pair(terms, self.names)
+        level, points = check_level(level), data.check_count("points", points, 4)
+        found = profiles.region(self._solution, pair, tails.chi2_quantile(level, 2), points)
+        value, status, direction, ellipse = map(self._out, found)
+        return Region(value, status, direction, ellipse, level, labels)
 
     def separation(self) -> Separation:
         """Whether finite estimates exist: by model, and by coefficient, with the direction."""

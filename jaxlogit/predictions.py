@@ -1,4 +1,4 @@
-"""What is read off finished fits: probabilities, deviances, profiles, kinds of separation."""
+"""What is read off finished fits: probabilities, deviances, kinds of separation."""
 
 from typing import Any
 
@@ -7,14 +7,9 @@ from scipy.special import expit, xlog1py, xlogy
 
 from jaxlogit import hypotheses, intervals
 from jaxlogit.checks import check_finite, numeric
-from jaxlogit.core import tails
 from jaxlogit.core.status import Status
 from jaxlogit.data import Models
 from jaxlogit.solution import Solution
-
-GRID_POINTS = 41
-GRID_LEVEL = 0.999
-UNBOUNDED_SPAN = 10.0  # half width of a grid whose both ends are infinite, in log-odds per unit
 
 
 def probabilities(
@@ -64,37 +59,6 @@ def saturated(models: Models) -> np.ndarray | float:
     if models.weights is not None:
         rows = np.where(models.weights > 0, rows, 0.0) * models.weights
     return np.sum(rows, axis=-1)
-
-
-def profile_grid(solution: Solution, rows: np.ndarray, centre: np.ndarray) -> np.ndarray:
-    """Values across each model's wide profile-likelihood interval, (B, GRID_POINTS)."""
-    cutoff = tails.chi2_quantile(GRID_LEVEL, 1)
-    ends = intervals.inverted_ends(solution, rows, cutoff, "lr", "newton").value[:, 0]
-    lower, upper = ends[:, 0].copy(), ends[:, 1].copy()
-    bounded_below, bounded_above = np.isfinite(lower), np.isfinite(upper)
-    with np.errstate(invalid="ignore"):
-        span = np.where(bounded_below, centre - lower, upper - centre)
-    span = np.where(np.isfinite(span), np.abs(span), UNBOUNDED_SPAN)
-    anchor = np.where(np.isfinite(centre), centre, 0.0)
-    low_anchor = np.where(np.isfinite(centre) | ~bounded_above, anchor, upper)
-    high_anchor = np.where(np.isfinite(centre) | ~bounded_below, anchor, lower)
-    lower = np.where(bounded_below, lower, low_anchor - span)
-    upper = np.where(bounded_above, upper, high_anchor + span)
-    return np.linspace(lower, upper, GRID_POINTS, axis=-1)
-
-
-def profile(solution: Solution, rows: np.ndarray, grid: np.ndarray | None):
-    """Values, log-likelihoods, signed roots, coefficients and statuses along one contrast."""
-    centre = intervals.estimates(solution, rows)[:, 0]
-    if grid is None:
-        values = profile_grid(solution, rows, centre)
-    else:
-        values = np.broadcast_to(grid, (len(centre), len(grid)))
-    found, status = hypotheses.profile(solution, rows[0], values)
-    # An indeterminate contrast has a flat profile: its root is 0 everywhere.
-    side = np.nan_to_num(np.sign(values - centre[:, None]))
-    root = np.sqrt(np.maximum(found.lr, 0.0)) * side
-    return values, found.loglik, root, hypotheses.user_coefficients(solution, found.coef), status
 
 
 def separation(solution: Solution, estimate: np.ndarray):

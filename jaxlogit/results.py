@@ -101,18 +101,45 @@ class Test(Record):
 class Profile(Record):
     """The profile log-likelihood of one coefficient or contrast.
 
+    Without a grid there are 41 points evenly spaced in the signed root, so that they lie
+    closest together where the profile is steep: the estimate in the middle, the ends of the
+    99.9 % profile-likelihood interval first and last. Where the estimate is infinite (see
+    `Separation`), they run from the finite end of that interval to where the log-likelihood is
+    0.003 below its supremum; where it is indeterminate the profile is flat, and the values lie
+    evenly in ±10.
+
     Attributes
     ----------
     value : (B, g) array
-        Grid of values b.
+        Values b of the contrast, in log-odds, rising where no grid was given.
     loglik : (B, g) array
         Largest log-likelihood with the contrast held at b.
     signed_root : (B, g) array
         sign(b − estimate)·sqrt(2(l(β̂) − l_p(b))): ±1.96 at the ends of a 95 % interval.
     coef : (B, g, p) array
-        All coefficients along the profile.
+        All coefficients along the profile. Those that separation sends to infinity are where
+        the search ended: far out, and the log-likelihood its supremum for all that can be seen.
     status : (B, g) int32 array
+        CONVERGED; otherwise the numbers are nan: the model's own status where it has no
+        supremum, NO_BOUND_FOUND or MAX_STEPS where the search gave up.
     name : str
+
+    Notes
+    -----
+    The profile path is followed outward from the estimate, each point with the certificate of
+    an interval end (Venzon and Moolgavkar 1988, Applied Statistics 37:87–94,
+    doi:10.2307/2347496).
+
+    Examples
+    --------
+    >>> import jaxlogit as jl
+    >>> X = [[1, dose] for dose in range(6)]
+    >>> fitted = jl.fit(X, [0, 1, 1, 1, 2, 3], trials=3, names=["const", "dose"])
+    >>> profile = fitted.profile("dose")
+    >>> profile.value[[0, 20, 40]].round(4)
+    array([-0.1837,  0.9127,  2.9919])
+    >>> fitted.profile("dose", grid=[0.0]).signed_root.round(6)
+    array([-2.661997])
     """
 
     value: np.ndarray
@@ -121,6 +148,63 @@ class Profile(Record):
     coef: np.ndarray
     status: np.ndarray
     name: str
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Region(Record):
+    """The joint profile-likelihood region of two coefficients or contrasts, by its boundary.
+
+    The region {b: 2(l(β̂) − l_p(b)) ≤ χ²₂} is convex, since the log-likelihood is concave. Its
+    boundary is given by the points farthest in directions once round: each is where the
+    profile-likelihood interval of a combination of the two ends, with the quantile of
+    chi-square on two degrees of freedom as its cutoff.
+
+    Attributes
+    ----------
+    value : (B, points, 2) array
+        Boundary points in order, counterclockwise, in log-odds. nan where the status says why.
+    status : (B, points) int32 array
+        CONVERGED (certified as an interval end is); INFINITE where the region of a separated
+        model has no end in the direction, with its proof; NO_BOUND_FOUND where the search gave
+        up; the model's own status where it has no supremum.
+    direction : (B, points, 2) array
+        The directions u: u'b has its largest value in the region at the point. They are evenly
+        spaced in the metric of the Wald ellipse, and the first is that of the first term; for a
+        separated model in the metric of the information at coefficients of 0. nan with the
+        model's status where it has no supremum.
+    wald : (B, points, 2) array
+        Points of the Wald ellipse that are farthest in the same directions; nan without a
+        finite maximum.
+    level : float
+    names : tuple of two str
+
+    Notes
+    -----
+    The level is that of both together: the region's extent in one coordinate is longer than
+    the profile-likelihood interval of the same level, whose cutoff is χ²₁.
+    Source: McCullagh and Nelder (1989), Generalized Linear Models, section 7.4.3 of profile
+    likelihoods; Venzon and Moolgavkar (1988), Applied Statistics 37:87–94,
+    doi:10.2307/2347496, for the search.
+
+    Examples
+    --------
+    >>> import jaxlogit as jl
+    >>> X = [[1, dose] for dose in range(6)]
+    >>> fitted = jl.fit(X, [0, 1, 1, 1, 2, 3], trials=3, names=["const", "dose"])
+    >>> region = fitted.region(["const", "dose"], points=4)
+    >>> region.value.round(3)
+    array([[-0.05 ,  0.178],
+           [-3.388,  1.699],
+           [-6.928,  2.173],
+           [-3.37 ,  0.693]])
+    """
+
+    value: np.ndarray
+    status: np.ndarray
+    direction: np.ndarray
+    wald: np.ndarray
+    level: float
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False, repr=False)

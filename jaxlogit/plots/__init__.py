@@ -1,0 +1,13 @@
+"""Pictures of one fitted model: its tests, profiles, intervals and joint regions.
+
+Every function draws on matplotlib Axes that it is given, or on those of a new Figure, and
+returns the Axes; nothing is shown and no setting is changed. Save with `ax.figure.savefig`. For
+one model of many take `fit[i]`. Needs the extra `plots`.
+"""
+
+from jaxlogit.plots.curves import profile, signed_root
+from jaxlogit.plots.forest import forest
+from jaxlogit.plots.pairs import pairs
+from jaxlogit.plots.three import three_tests
+
+__all__ = ["forest", "pairs", "profile", "signed_root", "three_tests"]
