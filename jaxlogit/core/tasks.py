@@ -118,7 +118,11 @@ def first_step(model: Problem):
 
 def careful_fit(arrays: Arrays, max_steps) -> Settled:
     """Newton from 0 with halving, then the question of separation, rank and finiteness."""
-    model = problem(arrays)
+    return fit_carefully(problem(arrays), max_steps)
+
+
+def fit_carefully(model: Problem, max_steps) -> Settled:
+    """`careful_fit` of a model already in working coordinates."""
     rows = model.rows
     p = rows.score_total.shape[0]
     start = jnp.zeros_like(rows.score_total) if rows.offset is None else first_step(model)[0]
