@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from jaxlogit import datasets
 from jaxlogit.core.status import Status
+from jaxlogit.delta import Margins, Transform
+from jaxlogit.diagnosis import Diagnosis
 from jaxlogit.front import fit
 from jaxlogit.generic import Maximum, maximize, profile_interval
 from jaxlogit.model import Fit
@@ -14,14 +16,17 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "Diagnosis",
     "Fit",
     "Interval",
+    "Margins",
     "Maximum",
     "Profile",
     "Separation",
     "Status",
     "Study",
     "Test",
+    "Transform",
     "datasets",
     "fit",
     "maximize",

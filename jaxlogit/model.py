@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from jaxlogit import data, hypotheses, intervals, memory, predictions
+from jaxlogit import data, delta, diagnosis, hypotheses, intervals, memory, predictions
 from jaxlogit.core import tails, tasks
 from jaxlogit.data import Models, check_choice, check_contrasts, check_level
+from jaxlogit.delta import Margins, Transform
+from jaxlogit.diagnosis import Diagnosis
 from jaxlogit.results import Interval, Profile, Separation, Test, tally
 from jaxlogit.solution import Solution
 
@@ -263,6 +265,21 @@ class Fit:
         """
         fitted = (self._models, self._solution, self._which)
         return self._shown(predictions.probabilities(*fitted, X_new, offset))
+
+    def transform(self, function: Any, level: float = 0.95, *, null: Any = 0.0) -> Transform:
+        """A JAX function of the coefficients, (p,) to a number or (q,), by the delta method.
+
+        Shapes, statuses, errors and source: `Transform`.
+        """
+        return delta.transform(self, function, level, null)
+
+    def margins(self, terms: Any = None, level: float = 0.95) -> Margins:
+        """Average marginal effects of columns on the probability: `Margins` says which."""
+        return delta.margins(self, terms, level)
+
+    def diagnose(self, level: float = 0.95) -> Diagnosis:
+        """Where Wald's intervals and tests mislead, by coefficient: `Diagnosis` says how."""
+        return diagnosis.diagnose(self, level)
 
     # -- tables ----------------------------------------------------------------------------
 

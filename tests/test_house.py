@@ -21,7 +21,7 @@ FLOORS = (
     "coordinates separated",
     "fitting",
     "hypotheses intervals",
-    "predictions tables",
+    "delta diagnosis predictions tables",
     "generic model",
     "front",
     "bootstrap",

@@ -18,6 +18,7 @@ from jaxlogit.core.likelihood import (
     across,
     evaluate,
     in_single,
+    information_derivative,
     linear_predictor,
     loglik,
     score_bend,
@@ -211,6 +212,24 @@ def std_error(arrays: Arrays, coef, contrasts, *, unroll: bool = True):
     at = evaluate(model.rows, coef, unroll=unroll)
     factor = linalg.cholesky(at.information, coef.shape[0], *(contrasts @ model.transform))
     return jnp.sqrt(jnp.stack([linalg.dot(half, half) for half in factor.halves]))
+
+
+def wald_slopes(arrays: Arrays, coef, *, unroll: bool = True):
+    """How the Wald statistic b/se of each coefficient grows with b, times se, (p,).
+
+    d(b/√v)/db·√v = 1 − b·v'/(2v) with v = c'I⁻¹c and v' = −(I⁻¹c)'(dI/db)(I⁻¹c), the others fixed.
+    """
+    model = problem(arrays)
+    at = evaluate(model.rows, coef, unroll=unroll)
+    factor = linalg.cholesky(at.information, coef.shape[0])
+
+    def slope(contrast, direction):
+        column = linalg.solve(factor, contrast)
+        change = -information_derivative(model.rows, coef, column) @ direction
+        return 1.0 - 0.5 * (contrast @ coef) * change / (contrast @ column)
+
+    # A coefficient alone moves by a column of T⁻¹ in working coordinates.
+    return jax.vmap(slope)(model.transform, jnp.linalg.inv(model.transform).T)
 
 
 class Tested(NamedTuple):
