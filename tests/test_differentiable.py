@@ -51,6 +51,15 @@ def ends(method):
     return function
 
 
+def one_end(method, side):
+    def function(data, asked):
+        end = core.interval_end(**data, contrast=asked["contrast"], side=side,
+                                level=asked["level"], method=method)  # fmt: skip
+        return end.value[None]
+
+    return function
+
+
 def hypothesis(method):
     def function(data, asked):
         found = core.test(**data, contrast=asked["contrast"], null=asked["null"], method=method)
@@ -119,7 +128,9 @@ def test_an_oracle_agrees():
 
 FUNCTIONS = {
     "fit": fit,
-    **{f"interval {m}": ends(m) for m in METHODS},
+    "interval lr": one_end("lr", -1),
+    "interval score": one_end("score", 1),
+    "interval wald": one_end("wald", 1),
     **{f"test {m}": hypothesis(m) for m in METHODS},
 }
 
