@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from jaxlogit import datasets
 from jaxlogit.core.status import Status
+from jaxlogit.delta import Margins, Transform
+from jaxlogit.diagnosis import Diagnosis
 from jaxlogit.front import fit
 from jaxlogit.generic import Maximum, maximize, profile_interval
 from jaxlogit.influence import Influence
@@ -17,9 +19,11 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "Diagnosis",
     "Fit",
     "Influence",
     "Interval",
+    "Margins",
     "Maximum",
     "Profile",
     "Region",
@@ -27,6 +31,7 @@ __all__ = [
     "Status",
     "Study",
     "Test",
+    "Transform",
     "datasets",
     "fit",
     "maximize",

@@ -6,9 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from jaxlogit import data, hypotheses, influence, intervals, predictions, profiles, robust
+from jaxlogit import (
+    data,
+    delta,
+    diagnosis,
+    hypotheses,
+    influence,
+    intervals,
+    predictions,
+    profiles,
+    robust,
+)
 from jaxlogit.core import tails
 from jaxlogit.data import Models, check_choice, check_contrasts, check_level
+from jaxlogit.delta import Margins, Transform
+from jaxlogit.diagnosis import Diagnosis
 from jaxlogit.influence import Influence
 from jaxlogit.results import Interval, Profile, Region, Separation, Test, tally
 from jaxlogit.solution import Solution
@@ -285,6 +297,21 @@ class Fit:
         """Leverage, residuals and Cook's distances of the rows, documented in `Influence`."""
         fitted = (self._models, self._solution, self._which)
         return influence.measure(*fitted, self._shown, dfbeta)
+
+    def transform(self, function: Any, level: float = 0.95, *, null: Any = 0.0) -> Transform:
+        """A JAX function of the coefficients, (p,) to a number or (q,), by the delta method.
+
+        Shapes, statuses, errors and source: `Transform`.
+        """
+        return delta.transform(self, function, level, null)
+
+    def margins(self, terms: Any = None, level: float = 0.95) -> Margins:
+        """Average marginal effects of columns on the probability: `Margins` says which."""
+        return delta.margins(self, terms, level)
+
+    def diagnose(self, level: float = 0.95) -> Diagnosis:
+        """Where Wald's intervals and tests mislead, by coefficient: `Diagnosis` says how."""
+        return diagnosis.diagnose(self, level)
 
     # -- tables ----------------------------------------------------------------------------
 

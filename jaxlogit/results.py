@@ -4,7 +4,7 @@ Arrays of a fit and of its records are read-only, since the fit goes on using th
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -67,6 +67,19 @@ class Interval(Record):
         lower, upper = out(value[..., 0]), out(value[..., 1])
         lower_status, upper_status = out(status[..., 0]), out(status[..., 1])
         return cls(lower, upper, lower_status, upper_status, level, method, names, out(residual))
+
+    @property
+    def odds_ratio(self) -> "Interval":
+        """The same interval for exp(c'β), its ends exponentiated: an odds ratio per unit.
+
+        Never symmetric around the estimated odds ratio. Statuses and `residual` remain those of
+        the log-odds: a lower end of 0 has the status INFINITE.
+        """
+        with np.errstate(over="ignore"):
+            lower, upper = (np.exp(end) for end in (self.lower, self.upper))
+        for end in (lower, upper):
+            end.flags.writeable = False
+        return replace(self, lower=lower, upper=upper)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

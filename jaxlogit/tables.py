@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from jaxlogit.model import Fit
 
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
+UNSAFE = "unsafe"
+EXPLANATION = f"{UNSAFE}: the Wald interval misleads, or there is none (see Fit.diagnose)"
 METHOD_NAMES = {"lr": "likelihood ratio", "wald": "Wald", "score": "score"}
 
 
@@ -50,7 +52,7 @@ def summary(fit: "Fit", level: float, method: str) -> str:
     if fit.n_models == 1:
         loglik, deviance = float(np.ravel(fit.loglik)[0]), float(np.ravel(fit.deviance)[0])
         head.append(f"log-likelihood {loglik:.6g}, deviance {deviance:.6g}")
-        body = _one(columns(fit, level, method))
+        body = _one(columns(fit, level, method), np.ravel(fit.diagnose(level).wald_unsafe))
     else:
         body = _many(fit)
     percent = f"{100 * level:g}"
@@ -59,13 +61,17 @@ def summary(fit: "Fit", level: float, method: str) -> str:
     return "\n".join([*head, "", body]) + "\n"
 
 
-def _one(flat: dict[str, np.ndarray]) -> str:
+def _one(flat: dict[str, np.ndarray], unsafe: np.ndarray) -> str:
+    """One row for each term; those whose standard errors mislead are marked, if there are any."""
     header = ["term", "estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high"]
     rows = [
         [str(flat["term"][i]), *(_number(flat[name][i]) for name in header[1:])]
         for i in range(len(flat["term"]))
     ]
-    return table(header, rows)
+    if not np.any(unsafe):
+        return table(header, rows)
+    marked = [[*row, UNSAFE if bad else ""] for row, bad in zip(rows, unsafe, strict=True)]
+    return f"{table([*header, 'wald'], marked)}\n\n{EXPLANATION}"
 
 
 def _many(fit: "Fit") -> str:

@@ -21,7 +21,7 @@ FLOORS = (
     "coordinates separated",
     "fitting influence robust",
     "hypotheses intervals",
-    "predictions profiles tables",
+    "delta diagnosis predictions profiles tables",
     "generic model",
     "front",
     "bootstrap",

@@ -18,8 +18,9 @@ from jaxlogit.core.newton import RUNNING, Scale, is_flat, newton, start_search
 from jaxlogit.core.status import Status
 
 GROWTH = 1.5  # of the outward step: small enough not to jump over a turning point
-BRACKET_ERROR = 1e-12  # of the signed root, so about as many standard errors
-TIGHT_ERROR = 1e-9  # the same, where the bracket has shrunk to neighbouring numbers
+# Of the signed root, so about as many standard errors, by the bits of a number; the second is
+# for a bracket that has shrunk to neighbouring numbers.
+BRACKET_ERRORS = {64: (1e-12, 1e-9), 32: (1e-6, 1e-3)}
 MAX_BRACKET_STEPS = 120
 INNER_STEPS = 80
 
@@ -114,8 +115,8 @@ def score_root(at: Evaluation, coef):
     return jnp.sqrt(jnp.maximum(linalg.dot(half, half), 0.0))
 
 
-def bracket(statistic, coef, target: Target, width) -> Bound:
-    """Interval end by bracketing, from a point (p,) inside the interval.
+def bracket(statistic, coef, target: Target, width, wanted=True) -> Bound:
+    """Interval end by bracketing, from a point (p,) inside the interval; no search if not `wanted`.
 
     Outward by `width`, growing each time, until the root of the statistic passes
     sqrt(cutoff); then secant steps on the root, with every third one to the middle of the
@@ -125,10 +126,11 @@ def bracket(statistic, coef, target: Target, width) -> Bound:
     limit = jnp.sqrt(target.cutoff)
     start = target.contrast @ coef
     zero = jnp.zeros((), coef.dtype)
-    state = _Bracket(
-        start, zero, start, zero, coef, width, jnp.asarray(jnp.inf, coef.dtype),
-        jnp.int32(RUNNING), jnp.int32(0),
-    )  # fmt: skip
+    begun = jnp.where(wanted, jnp.int32(RUNNING), jnp.int32(Status.NO_BOUND_FOUND))
+    far = jnp.asarray(jnp.inf, coef.dtype)
+    state = _Bracket(start, zero, start, zero, coef, width, far, begun, jnp.int32(0))
+    error_limit, tight_limit = BRACKET_ERRORS[jnp.finfo(coef.dtype).bits]
+    neighbouring = 2.0 * float(jnp.finfo(coef.dtype).eps)
 
     def advance(state: _Bracket) -> _Bracket:
         expanding = state.outside_root < limit
@@ -139,8 +141,8 @@ def bracket(statistic, coef, target: Target, width) -> Bound:
         outside = jnp.where(beyond, trial, state.outside)
         gap = jnp.abs(outside - inside)
         residual = jnp.abs(root - limit)
-        tight = ~expanding & (gap <= 4e-16 * jnp.maximum(jnp.abs(inside), jnp.abs(outside)))
-        done = (residual < BRACKET_ERROR) | (tight & (residual < TIGHT_ERROR))
+        tight = ~expanding & (gap <= neighbouring * jnp.maximum(jnp.abs(inside), jnp.abs(outside)))
+        done = (residual < error_limit) | (tight & (residual < tight_limit))
         n_steps = state.n_steps + 1
         moved = _Bracket(
             inside,

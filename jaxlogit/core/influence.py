@@ -18,7 +18,8 @@ from jax.scipy.special import xlogy
 
 from jaxlogit.core import linalg
 from jaxlogit.core.kinds import Array
-from jaxlogit.core.likelihood import evaluate, linear_predictor, log_partition
+from jaxlogit.core.likelihood import linear_predictor, log_partition
+from jaxlogit.core.penalty import evaluate
 from jaxlogit.core.working import Arrays, Problem, problem
 
 SPARE = 1e-9  # 1 − leverage below which a residual is what the search left, not what was observed
@@ -47,7 +48,7 @@ def measures(arrays: Arrays, coef, *, dfbeta: bool, unroll: bool = True) -> Meas
     model = problem(arrays)
     eta = linear_predictor(model.rows, coef)
     at = evaluate(model.rows, coef, unroll=unroll)
-    factor = linalg.cholesky(at.information, coef.shape[0])
+    factor = linalg.cholesky(at.expected, coef.shape[0])
     hat = leverage(model, factor, eta)
     pearson, deviance = pearson_residual(model, eta), deviance_residual(model, eta)
     spare = jnp.where(1.0 - hat > SPARE, 1.0 - hat, jnp.nan)

@@ -32,10 +32,27 @@ ERROR_LIMIT = 1e-11  # standard errors left after the last step: below every pro
 PROOF_LIMIT = 0.1  # largest Rδ taken as proof of a maximum; in exact arithmetic 1 would do
 FLAT = 1e-13  # squared decrement under which l cannot rise by a visible amount
 NEAR = 1e-5  # squared decrement after which a step leaves about R/2 millionths of an error
+SLACK = 1e-10  # of a log-likelihood: rounding makes equal ones differ by less
+SINGLE_ERROR, SINGLE_FLAT, SINGLE_SLACK = 1e-6, 1e-5, 1e-5  # what rounding leaves in float32
 LONGEST_MOVE = 40.0  # of any linear predictor in one safeguarded step
 MAX_HALVINGS = 40
 RUNNING = -1
 SLOWEST = 0.9  # shrinking of steps that is still taken as convergence
+
+
+class Limits(NamedTuple):
+    """`ERROR_LIMIT`, `FLAT` and `SLACK` of one precision."""
+
+    error: float
+    flat: float
+    slack: float
+
+
+def limits(dtype) -> Limits:
+    """What a search can reach in numbers of this type."""
+    if jnp.finfo(dtype).bits < 64:
+        return Limits(SINGLE_ERROR, SINGLE_FLAT, SINGLE_SLACK)
+    return Limits(ERROR_LIMIT, FLAT, SLACK)
 
 
 class Scale(NamedTuple):
@@ -177,6 +194,7 @@ def newton(
         the search failed (with a flat log-likelihood: separation, `step` its direction).
     """
     p = search.coef.shape[0]
+    limit = limits(search.coef.dtype)
 
     def unfinished(state: Search):
         return (state.status == RUNNING) & (state.n_steps < max_steps) & ~is_flat(state)
@@ -195,7 +213,7 @@ def newton(
         if scale.slow is not None:
             before = jnp.sqrt(state.decrement)
             error = series_rest(jnp.sqrt(squared), before, noise / reach)
-        converged = usable & (proof < PROOF_LIMIT) & (error < ERROR_LIMIT)
+        converged = usable & (proof < PROOF_LIMIT) & (error < limit.error)
         if scale.reach is None:  # nothing proved: at least the search must have come to rest
             still = 1e-6 * (1.0 + jnp.max(jnp.abs(state.coef)))
             converged = converged & (jnp.max(jnp.abs(step)) < still)
@@ -221,7 +239,7 @@ def newton(
             origin=state.coef, origin_loglik=at.loglik, step=step, n_halvings=jnp.int32(0)
         )
         # Rounding makes equal log-likelihoods differ; a step that goes wrong loses far more.
-        slack = 1e-10 * (1.0 + jnp.abs(state.origin_loglik))
+        slack = limit.slack * (1.0 + jnp.abs(state.origin_loglik))
         fell = ~(at.loglik >= state.origin_loglik - jnp.where(jnp.isfinite(slack), slack, 0.0))
         return _select(fell | ~usable, _go_back(state), moved)
 
@@ -259,7 +277,9 @@ def approach(evaluate: Callable[[Array], Evaluation], start, max_steps):
 def is_flat(state: Search):
     """No visible gain left, and no proof of a maximum: the mark of separation."""
     unproved = state.status == RUNNING
-    return unproved & (state.decrement < FLAT) & (state.proof > PROOF_LIMIT)
+    return (
+        unproved & (state.decrement < limits(state.coef.dtype).flat) & (state.proof > PROOF_LIMIT)
+    )
 
 
 def _go_back(state: Search) -> Search:

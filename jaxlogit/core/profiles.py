@@ -24,7 +24,7 @@ from jaxlogit.core import bounds, linalg, tests
 from jaxlogit.core.bounds import Bound, Target
 from jaxlogit.core.ends import SIDES, bracketed_end, end_from_inside
 from jaxlogit.core.kinds import Array
-from jaxlogit.core.likelihood import evaluate
+from jaxlogit.core.penalty import evaluate
 from jaxlogit.core.working import Arrays, Problem, problem
 
 POINT_ERROR = 1e-14

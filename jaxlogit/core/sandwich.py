@@ -24,7 +24,8 @@ import jax.numpy as jnp
 
 from jaxlogit.core import influence, linalg
 from jaxlogit.core.kinds import Array
-from jaxlogit.core.likelihood import evaluate, linear_predictor
+from jaxlogit.core.likelihood import linear_predictor
+from jaxlogit.core.penalty import evaluate
 from jaxlogit.core.tasks import PIVOT_LIMIT
 from jaxlogit.core.tests import constraint_covariance
 from jaxlogit.core.working import Arrays, Problem, problem
@@ -100,7 +101,7 @@ def score(
 
     def one(constraint, coef):
         at = evaluate(model.rows, coef, unroll=unroll)
-        factor = linalg.cholesky(at.information, coef.shape[0])
+        factor = linalg.cholesky(at.expected, coef.shape[0])
         directions = jnp.stack([linalg.solve(factor, row) for row in constraint])
         spread = _unit_scores(arrays, model, coef, factor, directions, units, layout)
         return _compare(factor, constraint, spread, directions @ at.score, units)
@@ -123,7 +124,7 @@ def _parts(arrays, coef, units, contrasts, *, layout: Layout, unroll) -> _Parts:
     model = problem(arrays)
     at = evaluate(model.rows, coef, unroll=unroll)
     working = contrasts @ model.transform
-    factor = linalg.cholesky(at.information, coef.shape[0], *working)
+    factor = linalg.cholesky(at.expected, coef.shape[0], *working)
     directions = jnp.stack([linalg.back_solve(factor, half) for half in factor.halves])
     scores = _unit_scores(arrays, model, coef, factor, directions, units, layout)
     model_based = jnp.stack([linalg.dot(half, half) for half in factor.halves])

@@ -17,6 +17,7 @@ from jaxlogit.core.lbfgs import lbfgs
 from jaxlogit.core.likelihood import (
     across,
     in_single,
+    information_derivative,
     linear_predictor,
     score_bend,
     weigh,
@@ -119,7 +120,11 @@ def first_step(model: Problem):
 
 def careful_fit(arrays: Arrays, max_steps) -> Settled:
     """Newton from 0 with halving, then the question of separation, rank and finiteness."""
-    model = problem(arrays)
+    return fit_carefully(problem(arrays), max_steps)
+
+
+def fit_carefully(model: Problem, max_steps) -> Settled:
+    """`careful_fit` of a model already in working coordinates."""
     rows = model.rows
     p = rows.score_total.shape[0]
     start = jnp.zeros_like(rows.score_total) if rows.offset is None else first_step(model)[0]
@@ -212,6 +217,24 @@ def std_error(arrays: Arrays, coef, contrasts, *, unroll: bool = True):
     information = wald_information(model.rows, coef, unroll=unroll)
     factor = linalg.cholesky(information, coef.shape[0], *(contrasts @ model.transform))
     return jnp.sqrt(jnp.stack([linalg.dot(half, half) for half in factor.halves]))
+
+
+def wald_slopes(arrays: Arrays, coef, *, unroll: bool = True):
+    """How the Wald statistic b/se of each coefficient grows with b, times se, (p,).
+
+    d(b/√v)/db·√v = 1 − b·v'/(2v) with v = c'I⁻¹c and v' = −(I⁻¹c)'(dI/db)(I⁻¹c), the others fixed.
+    """
+    model = problem(arrays)
+    at = evaluate(model.rows, coef, unroll=unroll)
+    factor = linalg.cholesky(at.expected, coef.shape[0])
+
+    def slope(contrast, direction):
+        column = linalg.solve(factor, contrast)
+        change = -information_derivative(model.rows, coef, column) @ direction
+        return 1.0 - 0.5 * (contrast @ coef) * change / (contrast @ column)
+
+    # A coefficient alone moves by a column of T⁻¹ in working coordinates.
+    return jax.vmap(slope)(model.transform, jnp.linalg.inv(model.transform).T)
 
 
 class Tested(NamedTuple):

@@ -28,6 +28,7 @@ from jaxlogit.core.newton import Scale
 RANK_LIMIT = (
     1e-11  # share of a column's length that must be new (R's lm.fit uses 1e-7, dqrls 1e-11)
 )
+SINGLE_RANK_LIMIT = 1e-4  # the same in float32, a thousand roundings
 
 
 SHIFT = 10.0  # times (p + √n) machine epsilons, more than the rounding of X'X and of its factor
@@ -232,12 +233,13 @@ def orthogonal_columns(design, used=None):
     size = jnp.where(size > 0, size, 1.0)  # squares of 1e200 would overflow
     identity = jnp.eye(p, dtype=design.dtype)
     shift = SHIFT * (p + n**0.5) * float(jnp.finfo(design.dtype).eps)
+    least = RANK_LIMIT if jnp.finfo(design.dtype).bits == 64 else SINGLE_RANK_LIMIT
 
     def advance(state: _Round) -> _Round:
         gram = state.columns @ state.columns.T
         length = jnp.sqrt(jnp.diagonal(gram))
         first = state.n_rounds == 0
-        share = jnp.where(first & (length > 0), 1.0, state.share * length / np.sqrt(n))
+        share = jnp.where(first & (length > 0), 1.0, state.share * length / n**0.5)
         length = jnp.where(length > 0, length, 1.0)
         scaled = gram / (length[:, None] * length[None, :])
         scaled = jnp.where(identity > 0, 1.0 + shift, scaled)
@@ -246,8 +248,8 @@ def orthogonal_columns(design, used=None):
         inverse = jnp.stack([linalg.vector(half) for half in factor.halves], axis=1)
         roots = 1.0 / linalg.vector(factor.inverse_diagonal)
         share = share * roots
-        kept = (share > RANK_LIMIT) & jnp.isfinite(share)
-        step = jnp.where(kept[:, None], inverse * (np.sqrt(n) / length)[None, :], 0.0)
+        kept = (share > least) & jnp.isfinite(share)
+        step = jnp.where(kept[:, None], inverse * (n**0.5 / length)[None, :], 0.0)
         return _Round(
             step @ state.columns,
             step @ state.transform,
