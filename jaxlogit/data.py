@@ -267,6 +267,22 @@ def check_null(null: Any, q: int) -> np.ndarray:
     return values
 
 
+def check_hypotheses(
+    contrasts: np.ndarray, null: Any, joint: bool, method: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Hypotheses (h, q, p) and their values (h, q), from contrasts: one each, or one of all."""
+    nulls = check_null(null, len(contrasts))
+    if not joint:
+        return contrasts[:, None], nulls[:, None]
+    if method == "rstar":
+        raise ValueError("method must be 'wald', 'lr' or 'score' where joint: found 'rstar'")
+    rank = np.linalg.matrix_rank(contrasts)
+    if rank < len(contrasts):
+        raise ValueError(f"contrasts of a joint test must be linearly independent: found "
+                         f"{len(contrasts)} rows of rank {rank}")  # fmt: skip
+    return contrasts[None], nulls[None]
+
+
 def check_term(term: Any, names: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
     """One contrast (1, p) with its name, from a name, a number or a vector."""
     if isinstance(term, bool | np.bool_):

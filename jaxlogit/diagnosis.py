@@ -86,7 +86,7 @@ def diagnose(fit: "Fit", level: float) -> Diagnosis:
     """Compare Wald and profile-likelihood intervals of every coefficient of every model."""
     level = check_level(level)
     solution, p = fit._solution, len(fit.names)
-    every = np.eye(p)
+    every = solution.wide(np.eye(p))
     estimate = intervals.estimates(solution, every)
     std_error = intervals.std_errors(solution, every)
     cutoff = tails.chi2_quantile(level, 1)
@@ -96,7 +96,7 @@ def diagnose(fit: "Fit", level: float) -> Diagnosis:
         below, above = estimate - ends.value[..., 0], ends.value[..., 1] - estimate
         asymmetry = np.where(np.isfinite(estimate), np.log(above / below), np.nan)
         nonlinearity = np.max(np.abs(ends.value - wald.value), axis=-1) / std_error
-    slope = _wald_slopes(solution)
+    slope = _wald_slopes(solution)[:, :p]
     endless = np.zeros(estimate.shape, bool)
     endless[solution.separated] = ~np.isfinite(estimate[solution.separated])
     hauck_donner = (slope < 0) | endless

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from jaxlogit import alike, data, fitting
+from jaxlogit import alike, calibrated, data, fitting
 from jaxlogit.data import check_choice
 from jaxlogit.model import Fit
+from jaxlogit.penalties import Firth, check_penalty
 
 SOLVERS = ("newton", "lbfgs")
 
@@ -19,9 +20,10 @@ def fit(
     offset: Any = None,
     names: Sequence[str] | None = None,
     own: Any = None,
+    penalty: Any = None,
     solver: str = "newton",
 ) -> Fit:
-    """Fit one or many logistic regressions by maximum likelihood.
+    """Fit one or many logistic regressions by maximum likelihood, penalised or not.
 
     Parameters
     ----------
@@ -39,6 +41,10 @@ def fit(
     own : (B, n) array, optional
         One more column for each model, the last one, called "own": a screen of many candidates
         beside the same covariates X (n, p), in less memory and time than an X for each.
+    penalty : None, str or record
+        "firth", "flic", "flac", "logf" or "ridge", or a record of `jaxlogit.penalties` (`Firth`,
+        `LogF`, `Normal`) with other strengths. Every test and interval then uses the penalised
+        likelihood.
     solver : {"newton", "lbfgs"}
         "newton" for any p up to some hundreds. "lbfgs" never forms the information on its
         way, only once at the end: for large p. The answers are the same.
@@ -66,6 +72,12 @@ def fit(
     array([-5.86105 ,  0.212471])
     """
     check_choice("solver", solver, SOLVERS)
+    penalty = check_penalty(penalty)
     models = data.collect(X, y, trials, weights, offset, names, own)
     once, which = alike.gather(models)
-    return Fit(models, fitting.fit(once, solver), which)
+    if not isinstance(penalty, Firth):
+        return Fit(models, fitting.fit(once, solver, penalty), which, penalty)
+    if solver != "newton":
+        raise ValueError(f"solver must be 'newton' under Firth's penalty: found {solver!r}")
+    found = calibrated if penalty.intercept != "penalized" else fitting
+    return Fit(models, found.fit(once, penalty=penalty), which, penalty)

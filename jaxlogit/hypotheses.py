@@ -20,6 +20,9 @@ def statistics(solution: Solution, constraints: np.ndarray, nulls: np.ndarray, m
     """Statistics (B, h) and statuses of hypotheses (h, q, p), (h, q), by a method of `Fit.test`."""
     if method == "wald":
         return wald(solution, constraints, nulls)
+    if method == "rstar":
+        value, status = modified_roots(solution, constraints[:, 0], nulls[:, 0])
+        return value**2, status
     found, status = restricted(solution, constraints, nulls)
     if solution.sandwich is not None:
         return robust.score(solution, constraints, found.coef, status)

@@ -8,7 +8,7 @@ from scipy.special import ndtri
 
 from jaxlogit import memory, robust
 from jaxlogit.core import ends as core_ends
-from jaxlogit.core import tasks
+from jaxlogit.core import tails, tasks
 from jaxlogit.core.status import Status
 from jaxlogit.separated import overlapping, settled_alone, unbounded
 from jaxlogit.solution import SINGLE_ROWS, Solution
@@ -93,6 +93,15 @@ def wald_ends(solution: Solution, contrasts: np.ndarray, level: float) -> Ends:
     return Ends(value, status, np.zeros_like(status), np.zeros_like(value))
 
 
+def search(
+    solution: Solution, contrasts: np.ndarray, level: float, method: str, solver: str = "newton"
+) -> Ends:
+    """Interval ends of contrasts (q, p) by a method of `Fit.confint`."""
+    if method == "wald":
+        return wald_ends(solution, contrasts, level)
+    return inverted_ends(solution, contrasts, tails.chi2_quantile(level, 1), method, solver)
+
+
 def inverted_ends(
     solution: Solution,
     contrasts: np.ndarray,
@@ -101,7 +110,7 @@ def inverted_ends(
     solver: str,
     wanted: np.ndarray | None = None,
 ) -> Ends:
-    """Ends where the likelihood-ratio or score statistic reaches `cutoff`.
+    """Ends where the likelihood-ratio, score or r* statistic reaches `cutoff`.
 
     `wanted` (B, q) names the ends worth a careful search; all of them by default.
     """
@@ -120,7 +129,7 @@ def inverted_ends(
         todo = todo & wanted[..., None]
     _search_carefully(solution, contrasts, cutoff, method, ends, todo, finite=True)
     index = solution.separated
-    if len(index):
+    if len(index) and method != "rstar":  # which needs a finite estimate
         infinite = unbounded(solution, contrasts)
         ends.value[index] = np.where(infinite, [-np.inf, np.inf], np.nan)
         ends.status[index] = np.where(infinite, int(Status.INFINITE), int(Status.NO_BOUND_FOUND))

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 
 from jaxlogit import (
+    calibrated,
     data,
     delta,
     diagnosis,
     hypotheses,
     influence,
     intervals,
+    penalties,
     predictions,
     profiles,
     robust,
@@ -22,10 +24,11 @@ from jaxlogit.data import Models, check_choice, check_contrasts, check_level
 from jaxlogit.delta import Margins, Transform
 from jaxlogit.diagnosis import Diagnosis
 from jaxlogit.influence import Influence
-from jaxlogit.results import Interval, Profile, Region, Separation, Test, tally
+from jaxlogit.penalties import Penalty
+from jaxlogit.results import Interval, Prediction, Profile, Region, Separation, Test, tally
 from jaxlogit.solution import Solution
 
-METHODS = ("wald", "lr", "score")
+METHODS = ("wald", "lr", "score", "rstar")
 SOLVERS = ("newton", "bisection")
 
 
@@ -42,6 +45,7 @@ class Fit:
     _solution: Solution
     _which: np.ndarray | None = None
     """(B,) place in the solution of each model; None where every model has its own."""
+    _penalty: Penalty | None = None
 
     # -- what was fitted -------------------------------------------------------------------
 
@@ -61,15 +65,16 @@ class Fit:
     def __getitem__(self, index: int | slice) -> "Fit":
         """Model i, or a slice of models."""
         if isinstance(index, slice):
-            return Fit(self._models.take(index, single=False), self._part(index))
+            return self._some(self._models.take(index, single=False), index)
         number = self._models.number(index)
         if self._models.single:
             return self
         one = slice(number, number + 1)
-        return Fit(self._models.take(one, single=True), self._part(one))
+        return self._some(self._models.take(one, single=True), one)
 
-    def _part(self, index: slice) -> Solution:
-        return self._solution.take(index if self._which is None else self._which[index])
+    def _some(self, models: Models, index: slice) -> "Fit":
+        part = self._solution.take(index if self._which is None else self._which[index])
+        return replace(self, _models=models, _solution=part, _which=None)
 
     def __repr__(self) -> str:
         """Shapes and a tally of statuses."""
@@ -77,13 +82,24 @@ class Fit:
         count = "1 model" if self._models.single else f"{self.n_models:,} models"
         units = self._solution.sandwich
         kind = "" if units is None else f", {units.layout.kind} covariance"
+        kind += "" if self._penalty is None else f", {penalties.word(self._penalty)}"
         return f"<Fit: {count}, {n} rows, {p} coefficients{kind}; {tally(self.status)}>"
 
     def _method(self, method: str | None, *robust_ones: str) -> str:
-        """The method asked for, or the default; a robust fit has only some."""
+        """The method asked for, or the default; robust and penalised fits have only some."""
         if self._solution.sandwich is not None:
             return robust.check_method(method, robust_ones)
-        return check_choice("method", "lr" if method is None else method, METHODS)
+        found = penalties.default_method(self._penalty) if method is None else method
+        check_choice("method", found, METHODS)
+        penalties.check_method(self._penalty, found)
+        return found
+
+    def _contrasts(self, contrasts: Any, method: str) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Contrasts (q, p) of the solution's coefficients that the method can answer, and names."""
+        rows, labels = check_contrasts(contrasts, self.names)
+        if method != "wald":
+            calibrated.refuse_intercept(self._models, self._penalty, rows)
+        return self._solution.wide(rows), labels
 
     def _each(self, array: np.ndarray) -> np.ndarray:
         """What the solution has, for every model."""
@@ -102,7 +118,7 @@ class Fit:
 
     @cached_property
     def _estimate(self) -> np.ndarray:
-        return intervals.estimates(self._solution, np.eye(self._models.n_terms))
+        return intervals.estimates(self._solution, self._solution.wide(np.eye(len(self.names))))
 
     @property
     def coef(self) -> np.ndarray:
@@ -115,7 +131,7 @@ class Fit:
 
     @cached_property
     def _std_error(self) -> np.ndarray:
-        return intervals.std_errors(self._solution, np.eye(self._models.n_terms))
+        return intervals.std_errors(self._solution, self._solution.wide(np.eye(len(self.names))))
 
     @property
     def std_error(self) -> np.ndarray:
@@ -125,21 +141,26 @@ class Fit:
     @cached_property
     def covariance(self) -> np.ndarray:
         """Inverse information (B, p, p), or a robust fit's covariance; nan without a maximum."""
-        return self._out(intervals.covariances(self._solution))
+        p = len(self.names)
+        return self._out(intervals.covariances(self._solution)[:, :p, :p])
 
     @property
     def loglik(self) -> np.ndarray:
         """Log-likelihood (B,) at the maximum, without the binomial coefficients.
 
-        Its supremum for a separated model.
+        Its supremum for a separated model; with the penalty where there is one.
         """
-        return self._out(self._solution.loglik)
+        return self._out(self._solution.loglik + self._solution.unit_shift)
 
     @cached_property
     def deviance(self) -> np.ndarray:
-        """Twice the log-likelihood lost against a model with one parameter for each row, (B,)."""
+        """Twice the log-likelihood lost against a model with one parameter for each row, (B,).
+
+        That of the rows alone, whatever the penalty.
+        """
+        coef = None if self._penalty is None else self._each(self._estimate)
         loglik = self._each(self._solution.loglik)
-        return self._shown(2.0 * (predictions.saturated(self._models) - loglik))
+        return self._shown(predictions.deviance(self._models, loglik, coef))
 
     @property
     def status(self) -> np.ndarray:
@@ -167,9 +188,11 @@ class Fit:
         ----------
         level : float
             Confidence level in (0, 1).
-        method : {"lr", "wald", "score"}, optional
+        method : {"lr", "wald", "score", "rstar"}, optional
             "lr" (the default): the profile-likelihood interval; "wald": estimate ± z standard
-            errors; "score": the score (Rao) statistic inverted. A robust fit has "wald" alone.
+            errors; "score": the score (Rao) statistic inverted; "rstar": the modified signed
+            root, of higher order in small samples. Robust fits have "wald" alone, penalised
+            ones no "rstar".
         contrasts : None, names, or (q, p) array
             Every coefficient; the named ones; or rows c of linear combinations c'β.
         solver : {"newton", "bisection"}
@@ -183,18 +206,14 @@ class Fit:
 
         Notes
         -----
-        Under separation an end may be ±inf (status INFINITE, proved by a separating
-        direction or a linear programme). A Wald interval is then nan with the model's status.
+        Under separation an end may be ±inf (status INFINITE, proved). Wald and r* intervals are
+        then nan with the model's status.
         """
         level = check_level(level)
         method = self._method(method, "wald")
         check_choice("solver", solver, SOLVERS)
-        rows, labels = check_contrasts(contrasts, self.names)
-        if method == "wald":
-            ends = intervals.wald_ends(self._solution, rows, level)
-        else:
-            cutoff = tails.chi2_quantile(level, 1)
-            ends = intervals.inverted_ends(self._solution, rows, cutoff, method, solver)
+        rows, labels = self._contrasts(contrasts, method)
+        ends = intervals.search(self._solution, rows, level, method, solver)
         found = (ends.value, ends.status, ends.residual)
         return Interval.of(found, self._out, level, method, labels)
 
@@ -209,8 +228,9 @@ class Fit:
 
         Parameters
         ----------
-        method : {"lr", "wald", "score"}, optional
-            "lr" by default; a robust fit has "wald" (its default) and "score".
+        method : {"lr", "wald", "score", "rstar"}, optional
+            "lr" by default, "rstar" for single contrasts only; a robust fit has "wald" (its
+            default) and "score".
         null : number or (q,) array
             Hypothesised values of the contrasts.
         contrasts : None, names, or (q, p) array
@@ -224,17 +244,8 @@ class Fit:
             statistic, p_value, log_p, status: (B, q), or (B,) when joint.
         """
         method = self._method(method, *robust.METHODS)
-        rows, labels = check_contrasts(contrasts, self.names)
-        nulls = data.check_null(null, len(rows))
-        if joint:
-            if np.linalg.matrix_rank(rows) < len(rows):
-                raise ValueError(
-                    f"contrasts of a joint test must be linearly independent: found {len(rows)} "
-                    f"rows of rank {np.linalg.matrix_rank(rows)}"
-                )
-            constraints, nulls = rows[None], nulls[None]
-        else:
-            constraints, nulls = rows[:, None], nulls[:, None]
+        rows, labels = self._contrasts(contrasts, method)
+        constraints, nulls = data.check_hypotheses(rows, null, joint, method)
         statistic, status = hypotheses.statistics(self._solution, constraints, nulls, method)
         statistic = np.maximum(statistic, 0.0)  # rounding, where the null is the estimate
         df = len(rows) if joint else 1
@@ -251,11 +262,9 @@ class Fit:
         own profile asks for: see `Profile`.
         """
         rows, labels = data.check_term(term, self.names)
+        rows, _ = self._contrasts(rows, "lr")
         values = data.check_grid(grid)
-        if values is None:
-            found = profiles.path(self._solution, rows[0])
-        else:
-            found = profiles.on_grid(self._solution, rows[0], values)
+        found = profiles.find(self._solution, rows[0], values, len(self.names))
         value, loglik, root, coef, status = map(self._out, found)
         return Profile(value, loglik, root, coef, status, labels[0])
 
@@ -265,6 +274,7 @@ class Fit:
         Its boundary, by at least four points: see `Region`.
         """
         pair, labels = data.check_pair(terms, self.names)
+        pair, _ = self._contrasts(pair, "lr")
         level, points = check_level(level), data.check_count("points", points, 4)
         found = profiles.region(self._solution, pair, tails.chi2_quantile(level, 2), points)
         value, status, direction, ellipse = map(self._out, found)
@@ -275,14 +285,23 @@ class Fit:
         model, words, direction = predictions.separation(self._solution, self._estimate)
         return Separation(self._out(model), self._out(words), self._out(direction))
 
-    def predict(self, X_new: Any, *, offset: Any = None) -> np.ndarray:
+    def predict(
+        self, X_new: Any, level: float | None = None, method: str = "wald", *, offset: Any = None
+    ) -> Any:
         """Probabilities at rows X_new (k, p), or (B, k, p), of all coefficients: (B, k).
 
         0 or 1 where a separated model's linear predictor is infinite, nan where it has no
-        limit.
+        limit. With a `level` a `Prediction`: the probabilities and their intervals.
         """
         fitted = (self._models, self._solution, self._which)
-        return self._shown(predictions.probabilities(*fitted, X_new, offset))
+        estimate = self._shown(predictions.probabilities(*fitted, X_new, offset))
+        if level is None:
+            return estimate
+        level, method = check_level(level), self._method(method, "wald")
+        if method != "wald":
+            calibrated.refuse_intercept(self._models, self._penalty, np.atleast_2d(X_new))
+        found = predictions.bounds(fitted, X_new, offset, level, method)
+        return Prediction.of(estimate, found, self._shown, level, method)
 
     def robust(self, kind: str = "HC1", clusters: Any = None) -> "Fit":
         """The same fit with a sandwich covariance of rows ("HC0" to "HC3") or of `clusters`.
@@ -290,19 +309,18 @@ class Fit:
         Standard errors, Wald intervals, and Wald and score tests are its own; kinds, clusters,
         weights, statuses and sources are documented in `jaxlogit.robust.sandwiched`.
         """
+        penalties.check_rows_alone(self._penalty, "robust covariances")
         found = robust.sandwiched(self._models, self._solution, self._which, kind, clusters)
         return replace(self, _solution=found, _which=None)
 
     def influence(self, *, dfbeta: bool = False) -> Influence:
         """Leverage, residuals and Cook's distances of the rows, documented in `Influence`."""
+        penalties.check_rows_alone(self._penalty, "influence")
         fitted = (self._models, self._solution, self._which)
         return influence.measure(*fitted, self._shown, dfbeta)
 
     def transform(self, function: Any, level: float = 0.95, *, null: Any = 0.0) -> Transform:
-        """A JAX function of the coefficients, (p,) to a number or (q,), by the delta method.
-
-        Shapes, statuses, errors and source: `Transform`.
-        """
+        """A JAX function of the coefficients by the delta method: see `Transform`."""
         return delta.transform(self, function, level, null)
 
     def margins(self, terms: Any = None, level: float = 0.95) -> Margins:

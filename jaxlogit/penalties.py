@@ -93,6 +93,41 @@ class Normal:
 Penalty = Firth | LogF | Normal
 
 
+def word(penalty: Penalty) -> str:
+    """The penalty in a word or two, for people."""
+    match penalty:
+        case Firth(intercept="flic" | "flac"):
+            return penalty.intercept.upper()
+        case Firth():
+            return "Firth's penalty"
+        case LogF():
+            return "log-F prior"
+    return "normal prior"
+
+
+def default_method(penalty: Penalty | None) -> str:
+    """Likelihood ratios, but under FLIC, whose intercept has another likelihood than the rest."""
+    return "wald" if isinstance(penalty, Firth) and penalty.intercept == "flic" else "lr"
+
+
+def check_method(penalty: Penalty | None, method: str) -> None:
+    """Refuse methods that have no meaning under a penalty."""
+    if penalty is not None and method == "rstar":
+        raise ValueError(
+            "method must be 'wald', 'lr' or 'score' of a penalised fit: found 'rstar', which is "
+            "defined for maximum likelihood alone"
+        )
+
+
+def check_rows_alone(penalty: Penalty | None, what: str) -> None:
+    """Refuse what has no meaning where pseudo-cases or two likelihoods make the estimate."""
+    if isinstance(penalty, LogF) or (
+        isinstance(penalty, Firth) and penalty.intercept != "penalized"
+    ):
+        raise ValueError(f"penalty must be None, 'firth' or a normal prior for {what}: "
+                         f"found a fit with {word(penalty)}")  # fmt: skip
+
+
 def check_penalty(penalty: Any) -> Penalty | None:
     """A penalty record from a word or a record.
 
@@ -121,14 +156,14 @@ def check_penalty(penalty: Any) -> Penalty | None:
     return penalty
 
 
-def intercept(models: Models) -> np.ndarray:
-    """(p,) bool: the columns that are the same number, not 0, in every row of every model."""
+def constants(models: Models) -> np.ndarray:
+    """(p,) the number that a column is in every row of every model: an intercept's; else 0."""
     design = models.design.reshape(-1, models.design.shape[-1])
-    constant = np.all(design == design[0], axis=0) & (design[0] != 0)
+    found = np.where(np.all(design == design[0], axis=0), design[0], 0.0)
     if models.own is None:
-        return constant
-    own = bool(np.all(models.own == models.own.flat[0]) and models.own.flat[0] != 0)
-    return np.insert(constant, models.place, own)
+        return found
+    first = float(models.own.flat[0])
+    return np.insert(found, models.place, first if np.all(models.own == first) else 0.0)
 
 
 def per_coefficient(name: str, value: Any, models: Models, others: float) -> np.ndarray:
@@ -146,7 +181,7 @@ def per_coefficient(name: str, value: Any, models: Models, others: float) -> np.
         return out
     array = numeric(name, value, (0, 1))
     if array.ndim == 0:
-        return np.where(intercept(models), others, array)
+        return np.where(constants(models) != 0, others, array)
     if len(array) != len(names):
         raise ValueError(f"{name} must have one value for each of the {len(names)} coefficients: "
                          f"found {len(array)}")  # fmt: skip

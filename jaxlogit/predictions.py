@@ -11,11 +11,11 @@ from jaxlogit.core.status import Status
 from jaxlogit.data import Models
 from jaxlogit.solution import Solution
 
+CHUNK = 1 << 20  # rows at a time
 
-def probabilities(
-    models: Models, solution: Solution, which: np.ndarray | None, new: Any, offset: Any
-) -> np.ndarray:
-    """Probabilities at new rows (k, p) or (B, k, p), as (B, k); `which` as in `Fit`."""
+
+def check_rows(models: Models, new: Any, offset: Any) -> tuple[np.ndarray, np.ndarray]:
+    """New rows (k, p) or (B, k, p), and their offset."""
     rows = numeric("X_new", new, (1, 2, 3))
     p = models.n_terms
     if rows.shape[-1] != p:
@@ -35,6 +35,15 @@ def probabilities(
     if shift.ndim and shift.shape[-1] != rows.shape[-2]:
         raise ValueError(f"offset must have one value for each of the {rows.shape[-2]} rows of "
                          f"X_new: found shape {shift.shape}")  # fmt: skip
+    return rows, shift
+
+
+def probabilities(
+    models: Models, solution: Solution, which: np.ndarray | None, new: Any, offset: Any
+) -> np.ndarray:
+    """Probabilities at new rows (k, p) or (B, k, p), as (B, k); `which` as in `Fit`."""
+    rows, shift = check_rows(models, new, offset)
+    rows = solution.wide(rows)
     if which is not None and rows.ndim == 3:
         solution, which = solution.take(which), None
     coef = np.where((solution.status == Status.CONVERGED)[:, None], solution.user_coef, np.nan)
@@ -47,6 +56,79 @@ def probabilities(
         if not np.all(empty):
             eta[model, ~empty] = intervals.estimates(one, own[~empty])[0]
     return expit((eta if which is None else eta[which]) + shift)
+
+
+def bounds(fitted: tuple, new: Any, offset: Any, level: float, method: str) -> tuple:
+    """Interval ends (B, k, 2) and statuses for the probabilities at new rows.
+
+    An interval of the linear predictor x'β + offset, mapped to the scale of probabilities.
+    `fitted`: models, solution and which, as in `Fit`.
+    """
+    models, solution, which = fitted
+    rows, shift = check_rows(models, new, offset)
+    rows = solution.wide(rows)
+    if rows.ndim == 3:
+        whole = solution if which is None else solution.take(which)
+        each = [_bounds(whole.take([i]), own, level, method) for i, own in enumerate(rows)]
+        value, status = (np.concatenate(part) for part in zip(*each, strict=True))
+    else:
+        value, status = _bounds(solution, rows, level, method)
+        if which is not None:
+            value, status = value[which], status[which]
+    return expit(value + shift[..., None]), status
+
+
+def _bounds(solution: Solution, rows: np.ndarray, level: float, method: str):
+    shape = (len(solution.status), len(rows), 2)
+    value, status = np.zeros(shape), np.zeros(shape, np.int32)
+    known = solution.has_supremum[:, None, None]
+    value[:] = np.where(known, 0.0, np.nan)  # a contrast of nothing is 0 whatever the model
+    status[:] = np.where(known, 0, solution.status[:, None, None])
+    some = np.any(rows != 0, axis=1)
+    if np.any(some):
+        ends = intervals.search(solution, rows[some], level, method)
+        value[:, some], status[:, some] = ends.value, ends.status
+    return value, status
+
+
+def linear_predictors(models: Models, coef: np.ndarray) -> np.ndarray:
+    """Xβ + offset of every model's own rows, (B, n); coefficients (B, p)."""
+    shared = coef if models.own is None else np.delete(coef, models.place, axis=1)
+    kind = "np,bp->bn" if models.design.ndim == 2 else "bnp,bp->bn"
+    eta = np.einsum(kind, models.design, shared, optimize=True)
+    if models.own is not None:
+        eta = eta + models.own * coef[:, models.place, None]
+    return eta if models.offset is None else eta + models.offset
+
+
+def loglik(models: Models, coef: np.ndarray) -> np.ndarray:
+    """The log-likelihood of the rows alone, without penalties, at coefficients (B, p); (B,)."""
+    out = np.empty(len(coef))
+    step = max(1, CHUNK // models.n_rows)
+    for start in range(0, len(coef), step):
+        part = slice(start, start + step)
+        some = models if models.single else models.take(part, single=False)
+        out[part] = _loglik(some, coef[part])
+    return out
+
+
+def _loglik(models: Models, coef: np.ndarray) -> np.ndarray:
+    eta = linear_predictors(models, coef)
+    trials = 1.0 if models.trials is None else models.trials
+    rows = models.y * eta - trials * np.logaddexp(0.0, eta)
+    if models.weights is not None:
+        rows = np.where(models.weights > 0, rows, 0.0) * models.weights
+    return np.sum(rows, axis=-1)
+
+
+def deviance(models: Models, reached: np.ndarray, coef: np.ndarray | None) -> np.ndarray:
+    """Twice what is lost against the saturated model, (B,).
+
+    From maximised log-likelihoods (B,), or from the coefficients (B, p) of penalised ones.
+    """
+    if coef is not None:
+        reached = loglik(models, coef)
+    return 2.0 * (saturated(models) - reached)
 
 
 def saturated(models: Models) -> np.ndarray | float:
@@ -72,9 +154,10 @@ def separation(solution: Solution, estimate: np.ndarray):
     words = np.where(np.isposinf(estimate), "+inf", np.where(np.isneginf(estimate), "-inf", ""))
     words = np.where(np.isnan(estimate), "indeterminate", np.where(words == "", "finite", words))
     words = np.where((model == "unknown")[:, None], "unknown", words)
+    p = estimate.shape[1]
     direction = np.full(estimate.shape, np.nan)
     index = solution.separated
     if len(index):
         part = solution.take(index)
-        direction[index] = hypotheses.user_coefficients(part, part.direction)
+        direction[index] = hypotheses.user_coefficients(part, part.direction)[:, :p]
     return model, words, direction

@@ -44,6 +44,13 @@ class Path(NamedTuple):
             whole[index] = field
 
 
+def find(solution: Solution, contrast: np.ndarray, grid: np.ndarray | None, p: int) -> Path:
+    """The profile on a grid or at points of its own, with the user's p coefficients and units."""
+    found = path(solution, contrast) if grid is None else on_grid(solution, contrast, grid)
+    loglik = found.loglik + solution.unit_shift[:, None]
+    return found._replace(loglik=loglik, coef=found.coef[..., :p])
+
+
 def on_grid(solution: Solution, contrast: np.ndarray, grid: np.ndarray) -> Path:
     """The profile at values (g,), or (B, g) of each model's own."""
     centre = intervals.estimates(solution, contrast[None])

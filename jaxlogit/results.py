@@ -5,6 +5,7 @@ Arrays of a fit and of its records are read-only, since the fit goes on using th
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -218,6 +219,40 @@ class Region(Record):
     wald: np.ndarray
     level: float
     names: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Prediction(Record):
+    """Fitted probabilities with intervals; from `Fit.predict` with a level.
+
+    Attributes
+    ----------
+    estimate : (B, k) array
+        Probabilities at the rows asked for.
+    lower, upper : (B, k) arrays
+        The interval of the linear predictor, by any method, mapped to probabilities: 0 or 1
+        where that is infinite, nan where its status says why.
+    lower_status, upper_status : (B, k) int32 arrays
+    level : float
+    method : str
+    """
+
+    estimate: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    lower_status: np.ndarray
+    upper_status: np.ndarray
+    level: float
+    method: str
+
+    @classmethod
+    def of(
+        cls, estimate: Any, ends: tuple, out: Callable, level: float, method: str
+    ) -> "Prediction":
+        """From probabilities, and from ends and statuses (B, k, 2), each handed to `out`."""
+        value, status = ends
+        lower, upper = out(value[..., 0]), out(value[..., 1])
+        return cls(estimate, lower, upper, out(status[..., 0]), out(status[..., 1]), level, method)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -10,7 +10,7 @@ from jaxlogit import batch
 from jaxlogit.core import linalg, tasks
 from jaxlogit.core.sandwich import Layout, Units
 from jaxlogit.core.status import Status
-from jaxlogit.core.working import Arrays, merge
+from jaxlogit.core.working import Arrays, merge, problem
 
 SINGLE_ROWS = 500  # up to here interval ends gain from first steps in single precision
 FEW = 16  # models for which unrolled systems would take longer to compile than to solve
@@ -84,6 +84,31 @@ class Solution:
                 row_elements=self.row_elements, index=None if len(index) == len(out) else index,
             )  # fmt: skip
         return out
+
+    @cached_property
+    def unit_shift(self) -> np.ndarray:
+        """(B,) what Firth's penalty is more in the user's units than in working coordinates.
+
+        |X'WX| changes with the units of X by a constant: no inference depends on it.
+        """
+        shared = self.shared
+        if shared.strength is None:
+            return np.zeros(len(self.status))
+        transform = shared.transform
+        if transform is None or self.lanes.own is not None:
+            transform = self.run(_transform, own=())
+        size = np.linalg.slogdet(transform)[1]
+        return np.broadcast_to(-2.0 * shared.strength * size, (len(self.status),))
+
+    def wide(self, contrasts: np.ndarray) -> np.ndarray:
+        """Contrasts of the user's coefficients (…, p) as contrasts of the solution's.
+
+        A penalty may have added coefficients, which come last.
+        """
+        added = self.coef.shape[1] - contrasts.shape[-1]
+        if not added:
+            return contrasts
+        return np.concatenate([contrasts, np.zeros((*contrasts.shape[:-1], added))], axis=-1)
 
     @property
     def n_rows(self) -> int:
@@ -165,6 +190,10 @@ class Solution:
     def finite(self) -> np.ndarray:
         """Indices of the models with a certified finite maximum."""
         return np.flatnonzero(self.status == Status.CONVERGED)
+
+
+def _transform(arrays, *, unroll):
+    return problem(arrays).transform
 
 
 def _loglik(lane, shared: Arrays):

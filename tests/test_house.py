@@ -22,6 +22,7 @@ FLOORS = (
     "fitting influence robust",
     "hypotheses intervals",
     "delta diagnosis predictions profiles tables",
+    "calibrated",
     "generic model",
     "front",
     "bootstrap",

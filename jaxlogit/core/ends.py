@@ -40,7 +40,10 @@ def quick_ends(
     With `single` the first steps are made in single precision; the certificate is always double.
     """
     model = problem(arrays)
-    walk = partial(WALKS[method], unroll=unroll)
+
+    def walk(*args):
+        return WALKS[method](*args, unroll=unroll)
+
     information = evaluate(model.rows, coef, unroll=unroll).information
     factor = linalg.cholesky(information, coef.shape[0])
 
@@ -81,7 +84,8 @@ def _score_walk(rows: Rows, scale: Scale, top, target, start, max_steps, toleran
 
 
 def _rstar_walk(rows: Rows, scale: Scale, top, target, start, max_steps, tolerance, *, unroll):
-    return higher.rstar_step(rows, *start, top, target, scale, max_steps, tolerance, unroll=unroll)
+    data = (rows, start[0], start[1], top, target, scale)
+    return higher.rstar_step(*data, max_steps, tolerance, unroll=unroll)
 
 
 WALKS = {"lr": _lr_walk, "score": _score_walk, "rstar": _rstar_walk}
