@@ -75,6 +75,14 @@ class Interval(Record):
 
         Never symmetric around the estimated odds ratio. Statuses and `residual` remain those of
         the log-odds: a lower end of 0 has the status INFINITE.
+
+        Examples
+        --------
+        >>> import jaxlogit as jl
+        >>> fit = jl.fit([[1, 0], [1, 1]], [10, 30], trials=[20, 50], names=["const", "group"])
+        >>> found = fit.confint(contrasts="group").odds_ratio
+        >>> found.lower.round(4), found.upper.round(4)
+        (array([0.5253]), array([4.3096]))
         """
         with np.errstate(over="ignore"):
             lower, upper = (np.exp(end) for end in (self.lower, self.upper))
