@@ -3,15 +3,11 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from jaxlogit.core.status import Status
 from jaxlogit.model import Fit
-
-try:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-except ImportError as error:
-    raise ImportError("plots need matplotlib: install jaxlogit-inference[plots]") from error
 
 
 class Look(NamedTuple):
