@@ -204,9 +204,8 @@ class Region(Record):
     -----
     The level is that of both together: the region's extent in one coordinate is longer than
     the profile-likelihood interval of the same level, whose cutoff is χ²₁.
-    Source: McCullagh and Nelder (1989), Generalized Linear Models, section 7.4.3 of profile
-    likelihoods; Venzon and Moolgavkar (1988), Applied Statistics 37:87–94,
-    doi:10.2307/2347496, for the search.
+    Source of the search: Venzon and Moolgavkar (1988), Applied Statistics 37:87–94,
+    doi:10.2307/2347496.
 
     Examples
     --------
