@@ -9,7 +9,7 @@ from jaxlogit.core.penalty import evaluate, wald_information
 from jaxlogit.core.status import Status
 from jaxlogit.core.working import problem
 from jaxlogit.separated import overlapping, settled_alone, unbounded
-from jaxlogit.solution import FEW, Solution
+from jaxlogit.solution import FEW, SINGLE_ROWS, Solution
 
 QUICK_STEPS = 9
 CAREFUL_STEPS = 120
@@ -23,7 +23,7 @@ def statistics(solution: Solution, constraints: np.ndarray, nulls: np.ndarray, m
     if method == "rstar":
         value, status = modified_roots(solution, constraints[:, 0], nulls[:, 0])
         return value**2, status
-    found, status = restricted(solution, constraints, nulls)
+    found, status = restricted(solution, constraints, nulls, height=method == "lr")
     if solution.sandwich is not None:
         return robust.score(solution, constraints, found.coef, status)
     return (found.lr if method == "lr" else found.score), status
@@ -55,30 +55,33 @@ def _wald(arrays, coef, constraints, nulls, *, unroll):
 
 
 def restricted(
-    solution: Solution, constraints: np.ndarray, nulls: np.ndarray
+    solution: Solution, constraints: np.ndarray, nulls: np.ndarray, *, height: bool = False
 ) -> tuple[tasks.Tested, np.ndarray]:
     """Restricted maxima of hypotheses (h, q, p), (h, q): fields (B, h, …), and statuses.
 
     Under separation the suprema are compared: both statistics stay valid, and the status is
     converged. A model without a maximum of any kind keeps its status, and nan. The last
-    result is kept with the solution: likelihood-ratio and score tests share it.
+    result is kept with the solution: likelihood-ratio and score tests share it, but with
+    `height`: under Firth's penalty the log-likelihoods alone are then exact.
     """
-    key = (constraints.shape, constraints.tobytes(), nulls.tobytes())
+    height = height and solution.shared.strength is not None  # else one search gives both
+    key = (constraints.shape, constraints.tobytes(), nulls.tobytes(), height)
     if key not in solution.kept:
         solution.kept.clear()
-        solution.kept[key] = _restricted(solution, constraints, nulls)
+        solution.kept[key] = _restricted(solution, constraints, nulls, height)
     return solution.kept[key]
 
 
-def _restricted(solution: Solution, constraints: np.ndarray, nulls: np.ndarray):
+def _restricted(solution: Solution, constraints: np.ndarray, nulls: np.ndarray, height: bool):
     count, h, p = len(solution.status), len(constraints), constraints.shape[2]
     found = _untested((count, h), p)
     index = solution.finite
     if len(index):
         every = None if len(index) == count else index
         quick = solution.run(
-            _quick_tests, (constraints, nulls, np.int32(QUICK_STEPS)), index=every, searches=h
-        )
+            _quick_tests, (constraints, nulls, np.int32(QUICK_STEPS)), index=every, searches=h,
+            single=solution.n_rows <= SINGLE_ROWS, height=height,
+        )  # fmt: skip
         for whole, part in zip(found, quick, strict=True):
             whole[index] = part
     _settle_separated(solution, constraints, nulls, found)
@@ -188,15 +191,21 @@ def _settle_separated(solution: Solution, constraints, nulls, found: tasks.Teste
     alone = np.all(alone.reshape(len(index), h, q), axis=-1)
     if not np.any(alone):
         return
-    quick = part.run(_quick_tests, (constraints, nulls, np.int32(QUICK_STEPS)), searches=h)
+    quick = part.run(
+        _quick_tests, (constraints, nulls, np.int32(QUICK_STEPS)), searches=h,
+        single=False, height=False,
+    )  # fmt: skip
     good = alone & (quick.status == Status.CONVERGED)
     model, term = index[np.nonzero(good)[0]], np.nonzero(good)[1]
     for whole, value in zip(found, quick, strict=True):
         whole[model, term] = value[good]
 
 
-def _quick_tests(arrays, coef, peak, constraints, nulls, max_steps, *, unroll):
-    return tasks.quick_tests(arrays, coef, peak, constraints, nulls, max_steps, unroll=unroll)
+def _quick_tests(arrays, coef, peak, constraints, nulls, max_steps, *, unroll, single, height):
+    return tasks.quick_tests(
+        arrays, coef, peak, constraints, nulls, max_steps,
+        unroll=unroll, single=single, height=height,
+    )  # fmt: skip
 
 
 def _careful_test(arrays, coef, peak, constraint, null, max_steps):
@@ -237,8 +246,9 @@ def _profile_quickly(solution: Solution, contrast, values, found: tasks.Tested) 
         part = values[start : start + PORTION]
         nulls = np.pad(part, (0, PORTION - len(part)), mode="edge")[:, None]
         quick = solution.run(
-            _quick_tests, (constraints, nulls, np.int32(QUICK_STEPS)), index=every, searches=PORTION
-        )
+            _quick_tests, (constraints, nulls, np.int32(QUICK_STEPS)), index=every,
+            searches=PORTION, single=solution.n_rows <= SINGLE_ROWS, height=False,
+        )  # fmt: skip
         for whole, value in zip(found, quick, strict=True):
             whole[index, start : start + len(part)] = value[:, : len(part)]
 
