@@ -5,7 +5,7 @@ import numpy as np
 
 from jaxlogit import robust
 from jaxlogit.core import higher, linalg, tasks, tests
-from jaxlogit.core.penalty import evaluate, wald_information
+from jaxlogit.core.penalty import wald_information
 from jaxlogit.core.status import Status
 from jaxlogit.core.working import problem
 from jaxlogit.separated import overlapping, settled_alone, unbounded
@@ -95,8 +95,8 @@ def _restricted(solution: Solution, constraints: np.ndarray, nulls: np.ndarray, 
     return found, _decided(found, _unproved(solution)[:, None])
 
 
-NEAR_ROOT = 0.1  # |r| below which log(q/r)/r loses digits, and r* is interpolated
-NEIGHBOURS = np.array([-0.4, -0.2, 0.2, 0.4])  # standard errors from the estimate
+NEAR_ROOT = 0.01  # |r| below which log(q/r)/r loses digits, and r* is interpolated
+NEIGHBOURS = np.array([-0.01, -0.005, 0.005, 0.01])  # standard errors from the estimate
 
 
 def modified_roots(solution: Solution, contrasts: np.ndarray, nulls: np.ndarray):
@@ -119,11 +119,8 @@ def modified_roots(solution: Solution, contrasts: np.ndarray, nulls: np.ndarray)
 
 def _modified_root(arrays, coef, peak, restricted_coef, loglik, contrast):
     model = problem(arrays)
-    p, working = coef.shape[0], contrast @ model.transform
-    at_top = linalg.cholesky(evaluate(model.rows, coef, unroll=False).information, p)
-    at = linalg.cholesky(evaluate(model.rows, restricted_coef, unroll=False).information, p)
-    top = higher.top(at_top, coef, peak, working)
-    return higher.modified_root(top, loglik, at, restricted_coef, working)
+    working = contrast @ model.transform
+    return higher.tested_root(model.rows, coef, peak, restricted_coef, loglik, working)
 
 
 def _interpolated(solution: Solution, contrasts, nulls, model, term) -> np.ndarray:
