@@ -207,7 +207,11 @@ def newton(
     def advance(state: Search) -> Search:
         at = evaluate(state.coef)
         factor = linalg.cholesky(at.information, p, at.score, *rows)
-        gap = None if constraint is None else null - linalg.rows_dot(constraint, state.coef)
+        gap = (
+            None
+            if constraint is None or null is None
+            else null - linalg.rows_dot(constraint, state.coef)
+        )
         step, squared = newton_step(factor, gap)
         reach, noise = curvature_reach(factor, scale)
         proof = reach * jnp.sqrt(squared) + noise
@@ -279,7 +283,9 @@ def approach(
     def advance(state):
         coef, _, n_steps = state
         at = evaluate(coef)
-        gap = None if constraint is None else null - linalg.rows_dot(constraint, coef)
+        gap = (
+            None if constraint is None or null is None else null - linalg.rows_dot(constraint, coef)
+        )
         factor = linalg.cholesky(at.information, p, at.score, *rows)
         step, squared = newton_step(factor, gap)
         return coef + step, squared, n_steps + 1
