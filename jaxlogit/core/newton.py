@@ -152,6 +152,13 @@ def newton_step(factor: linalg.Factor, gap: Array | None = None):
     return step, linalg.dot(free, free)
 
 
+def _gap(constraint, null, coef):
+    """b − Cβ, (q,); None without a constraint."""
+    if constraint is None or null is None:
+        return None
+    return null - linalg.rows_dot(constraint, coef)
+
+
 def _axpy(scalar, a, b):
     if isinstance(a, list):
         return [scalar * x + y for x, y in zip(a, b, strict=True)]
@@ -207,11 +214,7 @@ def newton(
     def advance(state: Search) -> Search:
         at = evaluate(state.coef)
         factor = linalg.cholesky(at.information, p, at.score, *rows)
-        gap = (
-            None
-            if constraint is None or null is None
-            else null - linalg.rows_dot(constraint, state.coef)
-        )
+        gap = _gap(constraint, null, state.coef)
         step, squared = newton_step(factor, gap)
         reach, noise = curvature_reach(factor, scale)
         proof = reach * jnp.sqrt(squared) + noise
@@ -283,9 +286,7 @@ def approach(
     def advance(state):
         coef, _, n_steps = state
         at = evaluate(coef)
-        gap = (
-            None if constraint is None or null is None else null - linalg.rows_dot(constraint, coef)
-        )
+        gap = _gap(constraint, null, coef)
         factor = linalg.cholesky(at.information, p, at.score, *rows)
         step, squared = newton_step(factor, gap)
         return coef + step, squared, n_steps + 1
