@@ -124,7 +124,10 @@ def _modified_root(arrays, coef, peak, restricted_coef, loglik, contrast):
 
 
 def _interpolated(solution: Solution, contrasts, nulls, model, term) -> np.ndarray:
-    """r* near the estimate, where it is smooth but its formula is not: a cubic in between."""
+    """r* near the estimate, where it is smooth but its formula is not: a cubic in between.
+
+    Good to about 1e-10: see `core.higher`.
+    """
     if not len(model):
         return np.zeros(0)
     count = len(NEIGHBOURS)
