@@ -24,6 +24,7 @@ LOOKS = {
     "lr": Look("likelihood ratio", "#0072B2", "-", "o"),
     "wald": Look("Wald", "#D55E00", (0, (5, 2)), "s"),
     "score": Look("score", "#007A5A", (0, (5, 1.5, 1, 1.5)), "^"),
+    "rstar": Look("r*", "#8A3B77", (0, (1, 1.2)), "D"),
 }
 GUIDE = {"color": "0.45", "linewidth": 0.8, "linestyle": ":"}
 SIZE = (5.2, 3.8)  # inches: one column of a page, with room for a legend
