@@ -126,7 +126,8 @@ def series_rest(length, before, noise):
 
     `noise` is the length that rounding alone gives a step: below it nothing shrinks.
     """
-    factor = jnp.minimum(length / before, SLOWEST)
+    smallest = jnp.finfo(length.dtype).tiny  # a search may stand still, or begin at its end
+    factor = jnp.minimum(length / jnp.maximum(before, smallest), SLOWEST)
     factor = jnp.where(jnp.isfinite(before), factor, SLOWEST)
     return jnp.maximum(length * factor / (1.0 - factor) - 10.0 * noise, 0.0)
 
