@@ -1,6 +1,7 @@
 """Slow, independent r*: the parameter written out, nuisance parameters and all, in many digits."""
 
 from collections.abc import Callable
+from typing import Any
 
 import mpmath
 import numpy as np
@@ -63,7 +64,7 @@ class Reparameterised:
         for _ in range(100):
             part = mpmath.matrix([[information[j, k] for k in free] for j in free])
             step = mpmath.lu_solve(part, mpmath.matrix([score[j] for j in free]))
-            decrement = mpmath.sqrt(abs(sum(step[i] * score[j] for i, j in enumerate(free))))
+            decrement: Any = mpmath.sqrt(abs(sum(step[i] * score[j] for i, j in enumerate(free))))
             share = mpmath.mpf(1)
             while True:
                 trial = list(at)

@@ -1,5 +1,7 @@
 """Probabilities with intervals, deviances of penalised fits, and contrasts by name."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.special import expit, xlog1py, xlogy
@@ -10,7 +12,7 @@ from jaxlogit.penalties import Normal
 
 B, N, P = 20, 30, 3
 METHODS = ("wald", "lr", "score", "rstar")
-CLOSE = {"rtol": 1e-9, "atol": 1e-12}
+CLOSE: dict[str, Any] = {"rtol": 1e-9, "atol": 1e-12}
 """The same search from the same start: rounding alone."""
 
 
@@ -35,7 +37,7 @@ def new():
     return np.array([[1.0, 0.5, 1.0], [1.0, -2.0, 0.0]])
 
 
-def assert_predicts(found, interval, shift=0.0):
+def assert_predicts(found, interval, shift: Any = 0.0):
     """What `Fit.confint` says of the same contrasts, on the scale of probabilities."""
     np.testing.assert_allclose(found.lower, expit(interval.lower + shift), **CLOSE)
     np.testing.assert_allclose(found.upper, expit(interval.upper + shift), **CLOSE)
