@@ -1,7 +1,7 @@
 """Slow, independent answers under Firth's penalty, for many data sets at a time: NumPy alone.
 
-l*(β) = l(β) + τ log|X'WX| by slogdet, its score by the hat matrix H = W^½ X I⁻¹ X'W^½, its curvature
-from the n × n matrix of squares G∘G, G = X I⁻¹ X', which nothing of the house forms.
+l*(β) = l(β) + τ log|X'WX| by slogdet, its score by the leverages, its curvature from the n × n
+matrix of squares G∘G, G = X I⁻¹ X', which nothing of the house forms.
 """
 
 from typing import NamedTuple
@@ -36,8 +36,8 @@ def sets(X, successes, trials=1.0, weights=1.0, offset=0.0, strength=0.5) -> Set
 
 
 def information(data: Sets, coef) -> np.ndarray:
-    mu = expit(np.einsum("bnp,bp->bn", data.X, coef) + data.offset)
-    weighted = (data.trials * mu * (1 - mu))[..., None] * data.X
+    eta = np.einsum("bnp,bp->bn", data.X, coef) + data.offset
+    weighted = (data.trials * expit(eta) * expit(-eta))[..., None] * data.X
     return np.swapaxes(data.X, 1, 2) @ weighted
 
 
@@ -50,8 +50,8 @@ def loglik(data: Sets, coef) -> np.ndarray:
 
 def derivatives(data: Sets, coef):
     """Score (B, p), minus the second derivative, and one that is always positive definite."""
-    mu = expit(np.einsum("bnp,bp->bn", data.X, coef) + data.offset)
-    w = data.trials * mu * (1 - mu)
+    eta = np.einsum("bnp,bp->bn", data.X, coef) + data.offset
+    mu, w = expit(eta), data.trials * expit(eta) * expit(-eta)
     across = np.swapaxes(data.X, 1, 2)
     plain = across @ (w[..., None] * data.X)
     G = data.X @ np.linalg.solve(plain, across)

@@ -424,7 +424,9 @@ def test_solvers_agree(one):
 
 @pytest.mark.parametrize("call", ["confint", "test"])
 def test_unknown_method(one, call):
-    with pytest.raises(ValueError, match="method must be one of 'wald', 'lr', 'score', 'rstar': found 'LR'"):
+    with pytest.raises(
+        ValueError, match="method must be one of 'wald', 'lr', 'score', 'rstar': found 'LR'"
+    ):
         getattr(one, call)(method="LR")
 
 
