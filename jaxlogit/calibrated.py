@@ -21,7 +21,7 @@ from jaxlogit.core.working import problem
 from jaxlogit.data import Models
 from jaxlogit.penalties import Firth, Penalty, constants
 from jaxlogit.predictions import linear_predictors
-from jaxlogit.solution import Solution
+from jaxlogit.solution import SEPARATED, Solution
 
 
 def fit(models: Models, penalty: Firth) -> Solution:
@@ -62,7 +62,10 @@ def refuse_intercept(models: Models, penalty: Penalty | None, contrasts: np.ndar
 
 
 def _flic(models: Models, solution: Solution, place: int) -> Solution:
-    """The solution with the intercept that maximises the likelihood beside the other estimates."""
+    """The solution with the intercept that maximises the likelihood beside the other estimates.
+
+    Where all responses are alike that is infinite: the model's status is then INFINITE.
+    """
     others = np.where(solution.status[:, None] == Status.CONVERGED, solution.user_coef, 0.0)
     others[:, place] = 0.0
     memory.demand(8 * len(others) * models.n_rows, f"predictors of {len(others):,} models")
@@ -77,7 +80,8 @@ def _flic(models: Models, solution: Solution, place: int) -> Solution:
     found = fitting.fit(alone)
     corrected = solution.user_coef.copy()
     corrected[:, place] = np.where(found.status == Status.CONVERGED, found.user_coef[:, 0], np.nan)
-    status = np.where(solution.status == Status.CONVERGED, found.status, solution.status)
+    endless = np.where(np.isin(found.status, SEPARATED), int(Status.INFINITE), found.status)
+    status = np.where(solution.status == Status.CONVERGED, endless, solution.status)
     corrected[status != Status.CONVERGED] = np.nan
     return replace(solution, user_coef=corrected, status=status.astype(np.int32))
 

@@ -20,6 +20,9 @@ AXES = {
     "grid": ("point",),
     "start": ("model", "coefficient"),
     "truth": ("coefficient",),
+    "m": ("coefficient",),
+    "std_dev": ("coefficient",),
+    "mean": ("coefficient",),
 }
 """What the axes of an argument count, the last ones where it has fewer; else model and row."""
 

@@ -56,18 +56,22 @@ def arrange(
 def unfold(models: Models, solution: Solution, which: np.ndarray | None) -> Solution:
     """The solution on the models' own rows, with a place for each of them; `which` as in `Fit`.
 
-    Alike rows and models, fitted once, are apart again: what follows may tell them apart. The
-    same solution where nothing was taken together.
+    Alike rows and models, fitted once, are apart again: what follows may tell them apart. Their
+    penalty stays. The same solution where nothing was taken together.
     """
     if which is None and solution.n_rows == models.n_rows:
         return solution
     every = solution.take(slice(None) if which is None else which)
     every = replace(every, part=solution.part, suprema=every.loglik)
-    lanes, shared = arrange(models)
-    before = solution.shared.transform
+    before, old = solution.shared.transform, solution.shared
+    prior = None
+    if old.prior_mean is not None and old.prior_precision is not None:
+        prior = (np.asarray(old.prior_mean), np.asarray(old.prior_precision))
+    lanes, shared = arrange(models, prior)
     if shared is None or shared.transform is None or before is None:
         nothing = np.full(len(every.status), int(Status.RANK_DEFICIENT), np.int32)
         return replace(every, lanes=lanes, shared=models.split()[1], status=nothing)
+    shared = shared._replace(strength=old.strength, augmented=old.augmented)
     change = np.linalg.solve(shared.transform, before)
     return replace(
         every,

@@ -37,19 +37,22 @@ def wald(solution: Solution, constraints: np.ndarray, nulls: np.ndarray):
     index = solution.finite
     if len(index):
         every = None if len(index) == len(out) else index
-        out[index] = solution.run(_wald, (constraints, nulls), index=every, own=("coef",))
+        gaps = np.einsum("hqp,bp->bhq", constraints, solution.user_coef) - nulls
+        out[index] = solution.run(
+            _wald, (constraints,), index=every, own=("coef",), extra=(gaps,)
+        )  # fmt: skip
     status = np.broadcast_to(solution.status[:, None], out.shape).astype(np.int32)
     return out, status
 
 
-def _wald(arrays, coef, constraints, nulls, *, unroll):
+def _wald(arrays, coef, gaps, constraints, *, unroll):
     model = problem(arrays)
     information = wald_information(model.rows, coef, unroll=unroll)
     factor = linalg.cholesky(information, coef.shape[0])
     return jnp.stack(
         [
-            tests.wald_statistic(factor, coef, constraint @ model.transform, null)
-            for constraint, null in zip(constraints, nulls, strict=True)
+            tests.wald_statistic(factor, constraint @ model.transform, gap)
+            for constraint, gap in zip(constraints, gaps, strict=True)
         ]
     )
 

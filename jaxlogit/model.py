@@ -158,7 +158,7 @@ class Fit:
 
         That of the rows alone, whatever the penalty.
         """
-        coef = None if self._penalty is None else self._each(self._estimate)
+        coef = None if self._penalty is None else self._each(self._solution.user_coef)
         loglik = self._each(self._solution.loglik)
         return self._shown(predictions.deviance(self._models, loglik, coef))
 

@@ -34,7 +34,8 @@ class Firth:
         "flic": the intercept alone is estimated again, by maximum likelihood, with the other
         coefficients held. "flac": maximum likelihood on the data and their pseudo-cases, which
         an indicator tells apart (Puhr et al. 2017, Statistics in Medicine 36:2302–2317,
-        doi:10.1002/sim.7273).
+        doi:10.1002/sim.7273). Standard errors under "flic" are those of Firth's estimates; where
+        all responses are alike its intercept is infinite: status INFINITE, and nan.
 
     Notes
     -----
@@ -157,13 +158,28 @@ def check_penalty(penalty: Any) -> Penalty | None:
 
 
 def constants(models: Models) -> np.ndarray:
-    """(p,) the number that a column is in every row of every model: an intercept's; else 0."""
-    design = models.design.reshape(-1, models.design.shape[-1])
-    found = np.where(np.all(design == design[0], axis=0), design[0], 0.0)
+    """(p,) the number that a column is in every row of every model: an intercept's; else 0.
+
+    Rows that do not count, by their weight or their trials, may hold anything.
+    """
+    found = _constant(models.design, models)
     if models.own is None:
         return found
-    first = float(models.own.flat[0])
-    return np.insert(found, models.place, first if np.all(models.own == first) else 0.0)
+    return np.insert(found, models.place, _constant(models.own[..., None], models)[0])
+
+
+def _constant(design: np.ndarray, models: Models) -> np.ndarray:
+    """(p,) the number that a column of a design (n, p) or (B, n, p) is in all rows that count."""
+    used = np.asarray(True)
+    for counts in (models.weights, models.trials):
+        used = used if counts is None else used & (counts > 0)
+    if used.ndim == design.ndim:  # rows that any of the models counts
+        used = np.any(used, axis=0)
+    every = design.reshape(-1, design.shape[-1])
+    rows = every if np.all(used) else every[np.broadcast_to(used, design.shape[:-1]).ravel()]
+    if not len(rows):
+        return np.zeros(design.shape[-1])
+    return np.where(np.all(rows == rows[0], axis=0), rows[0], 0.0)
 
 
 def per_coefficient(name: str, value: Any, models: Models, others: float) -> np.ndarray:

@@ -124,10 +124,13 @@ def _loglik(models: Models, coef: np.ndarray) -> np.ndarray:
 def deviance(models: Models, reached: np.ndarray, coef: np.ndarray | None) -> np.ndarray:
     """Twice what is lost against the saturated model, (B,).
 
-    From maximised log-likelihoods (B,), or from the coefficients (B, p) of penalised ones.
+    From maximised log-likelihoods (B,), or from the coefficients (B, p) of penalised ones, nan
+    where there are none.
     """
     if coef is not None:
-        reached = loglik(models, coef)
+        coef = coef[:, : models.n_terms]  # those that a penalty added come last
+        known = np.all(np.isfinite(coef), axis=1)
+        reached = np.where(known, loglik(models, np.where(known[:, None], coef, 0.0)), np.nan)
     return 2.0 * (saturated(models) - reached)
 
 

@@ -273,7 +273,7 @@ class Prediction(Record):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Separation(Record):
-    """Whether finite estimates exist, with proofs.
+    """Whether finite estimates exist, with proofs; of a penalised fit, under its penalty.
 
     Attributes
     ----------

@@ -12,7 +12,7 @@ from jaxlogit.core import bounds, bracket, higher, linalg, separation
 from jaxlogit.core.bounds import BOUND_ERROR, Bound, Target
 from jaxlogit.core.likelihood import Rows, in_single, information_derivative
 from jaxlogit.core.newton import Scale
-from jaxlogit.core.penalty import evaluate
+from jaxlogit.core.penalty import evaluate, evaluator
 from jaxlogit.core.status import Status
 from jaxlogit.core.tasks import SINGLE_STEPS
 from jaxlogit.core.working import Arrays, judged_rows, problem
@@ -136,7 +136,8 @@ def bracketed_end(
     if method == "rstar":
         factor = linalg.cholesky(at(coef).information, p)
         root = higher.outward_root(higher.top(factor, coef, peak, working), target)
-    statistic = bracket.profile_root(at, root, coef, target, model.scale, warm=finite)
+    within = evaluator(model.rows, working[None])
+    statistic = bracket.profile_root(within, root, coef, target, model.scale, warm=finite)
     # A first step of half a Wald length at the null curvature: right in size for any model.
     half = linalg.half_solve(linalg.cholesky(at(jnp.zeros_like(coef)).information, p), working)
     width = jnp.sqrt(cutoff * linalg.dot(half, half))

@@ -16,10 +16,14 @@ Sources: Firth (1993), Biometrika 80:27–38, doi:10.1093/biomet/80.1.27; Heinze
 (2002), Statistics in Medicine 21:2409–2419, doi:10.1002/sim.1047.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 
 from jaxlogit.core import likelihood, linalg
+from jaxlogit.core.kinds import Array
 from jaxlogit.core.likelihood import (
     Evaluation,
     Prior,
@@ -76,6 +80,27 @@ def evaluate_augmented(rows: Rows, coef, *, unroll: bool = True) -> Evaluation:
     at = likelihood.evaluate(rows, coef, unroll=unroll)
     value, score, inverse = _jeffreys(rows, coef, at)
     return Evaluation(value, score, _augmented(rows, coef, inverse), at.information)
+
+
+def evaluator(rows: Rows, constraint) -> Callable[[Array], Evaluation]:
+    """`evaluate` for searches under Cβ = b, C (q, p): only curvature within the constraint counts.
+
+    A multiple of C'C added to the curvature leaves such a search's steps as they are. l* may be
+    convex across the constraint where it is concave within: what is added makes up for it.
+    """
+    jeffreys = rows.jeffreys
+    if jeffreys is None or jeffreys.correction is not None:
+        return partial(evaluate, rows, unroll=False)
+
+    def at(coef) -> Evaluation:
+        found = evaluate(rows, coef, unroll=False)
+        across_it = constraint.T @ constraint
+        share = jnp.trace(found.expected) / jnp.trace(across_it)
+        lifted = curvature(rows, coef, unroll=False) + share * across_it
+        definite = linalg.cholesky(lifted, len(coef)).smallest_pivot > LEAST_PIVOT
+        return found._replace(information=jnp.where(definite, lifted, found.information))
+
+    return at
 
 
 def curvature(rows: Rows, coef, *, unroll: bool = True):

@@ -26,6 +26,7 @@ class Status(IntEnum):
     NONFINITE_INPUT = 6
     """A nan or an infinity in the model's data."""
     INFINITE = 7
-    """An interval end that is infinite, with a separating direction as its proof."""
+    """An interval end that is infinite, with a separating direction as its proof. Of a model: its
+    intercept under penalty "flic", where all responses are alike."""
     NO_BOUND_FOUND = 8
     """No crossing on this side, and no proof that there is none."""

@@ -23,7 +23,13 @@ from jaxlogit.core.likelihood import (
     weigh,
 )
 from jaxlogit.core.newton import Scale, Search, approach, is_flat, newton, start_search
-from jaxlogit.core.penalty import evaluate, loglik, prior_information, wald_information
+from jaxlogit.core.penalty import (
+    evaluate,
+    evaluator,
+    loglik,
+    prior_information,
+    wald_information,
+)
 from jaxlogit.core.status import Status
 from jaxlogit.core.working import Arrays, Problem, judged_rows, problem
 
@@ -293,7 +299,7 @@ def careful_test(arrays: Arrays, peak, constraint, null, max_steps) -> Tested:
     model = problem(arrays._replace(correction=None))
     working = constraint @ model.transform
     start = tests.projected_start(working, null)
-    at = partial(evaluate, model.rows, unroll=False)
+    at = evaluator(model.rows, working)
     return _tested(at, model, peak, start, working, null, max_steps, halving=True)
 
 

@@ -16,10 +16,9 @@ from jaxlogit.core import linalg
 from jaxlogit.core.newton import Scale, Search, newton, start_search
 
 
-def wald_statistic(factor: linalg.Factor, coef, constraint, null):
-    """The Wald statistic from the information's factor at β̂ (p,), C (q, p) and b (q,)."""
+def wald_statistic(factor: linalg.Factor, constraint, gap):
+    """The Wald statistic from the information's factor, C (q, p) and Cβ̂ − b (q,)."""
     inner = constraint_covariance(factor, constraint)
-    gap = constraint @ coef - null
     half = linalg.half_solve(linalg.small_factor(inner), gap)
     return linalg.dot(half, half)
 
