@@ -37,6 +37,8 @@ from jaxlogit.core.likelihood import (
     weigh,
 )
 
+LEAST_PIVOT = 1e-3  # of the curvature: nearer to singular its steps lead too far
+
 
 def evaluate(rows: Rows, coef, *, unroll: bool = True) -> Evaluation:
     """Penalised log-likelihood, score and curvature at β; as `likelihood.evaluate` without one."""
@@ -58,21 +60,11 @@ def evaluate(rows: Rows, coef, *, unroll: bool = True) -> Evaluation:
     return Evaluation(value, score, jnp.where(definite, exact, safe), at.information)
 
 
-LEAST_PIVOT = 1e-3  # of the curvature: nearer to singular its steps lead too far
-
-
 def loglik(rows: Rows, coef):
     """The penalised log-likelihood at β, ()."""
-    return (
-        evaluate(rows, coef, unroll=False).loglik
-        if penalised(rows)
-        else likelihood.loglik(rows, coef)
-    )
-
-
-def penalised(rows: Rows) -> bool:
-    """Whether the rows come with a penalty."""
-    return rows.jeffreys is not None or rows.prior is not None
+    if rows.jeffreys is None and rows.prior is None:
+        return likelihood.loglik(rows, coef)
+    return evaluate(rows, coef, unroll=False).loglik
 
 
 def evaluate_augmented(rows: Rows, coef, *, unroll: bool = True) -> Evaluation:
