@@ -105,7 +105,7 @@ def lambda_step(
         multiplier = target.side * jnp.sqrt(jnp.maximum(squared, 0.0) / linalg.dot(half, half))
         move = combine(slope, multiplier, half)
         length = jnp.sqrt(linalg.dot(move, move))
-        reach, noise = curvature_reach(factor, scale)
+        reach, noise = curvature_reach(factor, scale, at.spread)
         bend = reach * length
         error = (bend * length**2 / 6 + (bend * length) ** 2 / 8) / jnp.sqrt(target.cutoff)
         if scale.slow is not None:
@@ -155,7 +155,7 @@ def score_step(
         new = numerator / denominator
         move = combine(slope, new, half)
         length = jnp.sqrt(linalg.dot(move, move))
-        reach, noise = curvature_reach(factor, scale)
+        reach, noise = curvature_reach(factor, scale, at.spread)
         bend = reach * length
         change = jnp.abs(new - old) * jnp.sqrt(variance)
         error = bend * length + change * (change + bend)

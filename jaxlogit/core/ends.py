@@ -47,9 +47,14 @@ def quick_ends(
     information = evaluate(model.rows, coef, unroll=unroll).information
     factor = linalg.cholesky(information, coef.shape[0])
 
-    def one_end(contrast, side):
+    def tangent(contrast):
+        half = linalg.half_solve(factor, contrast)
+        return linalg.back_solve(factor, half), linalg.dot(half, half)
+
+    def one_end(contrast, side, tangent, variance):
         target = Target(contrast, side, cutoff)
-        start = bounds.wald_start(factor, coef, target)
+        multiplier = side * jnp.sqrt(cutoff / variance)  # as `bounds.wald_start`, for both sides
+        start = coef + multiplier * tangent, multiplier
         data = (model.rows, model.scale, higher.top(factor, coef, peak, contrast), target)
         if not single:
             return walk(*data, start, max_steps, BOUND_ERROR)
@@ -71,7 +76,9 @@ def quick_ends(
     working = contrasts @ model.transform
     q = len(working)
     sides = jnp.tile(jnp.asarray(SIDES, coef.dtype), q)
-    found = jax.vmap(one_end)(jnp.repeat(working, 2, axis=0), sides)
+    twice = (jnp.repeat(part, 2, axis=0) for part in (working, *jax.vmap(tangent)(working)))
+    contrast, *path = twice
+    found = jax.vmap(one_end)(contrast, sides, *path)
     return jax.tree.map(lambda field: field.reshape(q, 2, *field.shape[1:]), found)
 
 

@@ -104,6 +104,8 @@ class Evaluation(NamedTuple):
     """What Newton steps are made with: minus the second derivative, or close to it."""
     fisher: Array | None = None
     """The Fisher information, where a penalty makes it another matrix."""
+    spread: Array | None = None
+    """() the trace of its inverse, where that is at hand."""
 
     @property
     def expected(self) -> Array:

@@ -68,6 +68,13 @@ def unpack(packed, p: int):
     return packed[at]
 
 
+def trace(matrix, p: int):
+    """The sum of the diagonal of a symmetric matrix, packed or full."""
+    if matrix.ndim == 2:
+        return jnp.trace(matrix)
+    return sum(matrix[packed_size(p) - packed_size(p - j)] for j in range(p))
+
+
 def cholesky(symmetric, p: int, *vectors) -> Factor:
     """Cholesky factor of a symmetric matrix, packed (unrolled) or full (LAPACK).
 

@@ -32,6 +32,7 @@ ERROR_LIMIT = 1e-11  # standard errors left after the last step: below every pro
 PROOF_LIMIT = 0.1  # largest Rδ taken as proof of a maximum; in exact arithmetic 1 would do
 FLAT = 1e-13  # squared decrement under which l cannot rise by a visible amount
 NEAR = 1e-5  # squared decrement after which a step leaves about R/2 millionths of an error
+VERY_NEAR = 1e-8  # the same where steps shrink by a factor only, and one in double is to do
 SLACK = 1e-10  # of a log-likelihood: rounding makes equal ones differ by less
 SINGLE_ERROR, SINGLE_FLAT, SINGLE_SLACK = 1e-6, 1e-5, 1e-5  # what rounding leaves in float32
 LONGEST_MOVE = 40.0  # of any linear predictor in one safeguarded step
@@ -106,8 +107,8 @@ def start_search(coef) -> Search:
     )
 
 
-def curvature_reach(factor: linalg.Factor, scale: Scale):
-    """R, and R times the rounding error of a decrement."""
+def curvature_reach(factor: linalg.Factor, scale: Scale, spread: Array | None = None):
+    """R, and R times the rounding error of a decrement; `spread` is trace I⁻¹ if known."""
     if scale.reach is None or scale.score_error is None:
         return 1.0, 0.0
     if scale.design is not None and not factor.unrolled:
@@ -116,7 +117,7 @@ def curvature_reach(factor: linalg.Factor, scale: Scale):
         total = jnp.ones_like(lengths) if scale.total is None else scale.total
         longest = jnp.max(jnp.where(total > 0, lengths, 0.0))
         return longest, longest * jnp.finfo(lengths.dtype).eps * (total @ lengths)
-    size = jnp.sqrt(linalg.trace_inverse(factor))
+    size = jnp.sqrt(linalg.trace_inverse(factor) if spread is None else spread)
     reach = scale.reach * size
     return reach, reach * size * scale.score_error
 
@@ -217,7 +218,7 @@ def newton(
         factor = linalg.cholesky(at.information, p, at.score, *rows)
         gap = _gap(constraint, null, state.coef)
         step, squared = newton_step(factor, gap)
-        reach, noise = curvature_reach(factor, scale)
+        reach, noise = curvature_reach(factor, scale, at.spread)
         proof = reach * jnp.sqrt(squared) + noise
         usable = jnp.isfinite(squared) & (factor.smallest_pivot > 0)
         error = reach * squared
@@ -263,8 +264,9 @@ def newton(
 
 
 def approach(
-    evaluate: Callable[[Array], Evaluation], start, max_steps, *, constraint=None, null=None
-):
+    evaluate: Callable[[Array], Evaluation], start, max_steps, *,
+    constraint=None, null=None, near=NEAR,
+):  # fmt: skip
     """Plain Newton steps from a start (p,), until the next would be a rounding error long.
 
     For likelihoods in single precision: it proves nothing, it only gets near. A search that
@@ -282,7 +284,7 @@ def approach(
 
     def unfinished(state):
         _, squared, n_steps = state
-        return (squared > NEAR) & (n_steps < max_steps)
+        return (squared > near) & (n_steps < max_steps)
 
     def advance(state):
         coef, _, n_steps = state

@@ -52,7 +52,8 @@ def evaluate(rows: Rows, coef, *, unroll: bool = True) -> Evaluation:
     if rows.jeffreys.correction is not None:
         kept = rows.jeffreys.correction
         added = kept if packed else linalg.unpack(kept, len(coef))
-        return Evaluation(value, score, at.information + added, at.information)
+        spread = linalg.trace(inverse, len(coef))
+        return Evaluation(value, score, at.information + added, at.information, spread)
     exact = curvature(rows, coef, unroll=packed)
     exact = linalg.pack(exact) if packed else exact
     safe = _augmented(rows, coef, inverse)

@@ -22,7 +22,16 @@ from jaxlogit.core.likelihood import (
     score_bend,
     weigh,
 )
-from jaxlogit.core.newton import Scale, Search, approach, is_flat, newton, start_search
+from jaxlogit.core.newton import (
+    NEAR,
+    VERY_NEAR,
+    Scale,
+    Search,
+    approach,
+    is_flat,
+    newton,
+    start_search,
+)
 from jaxlogit.core.penalty import (
     evaluate,
     evaluator,
@@ -281,8 +290,9 @@ def quick_tests(
             roughly = partial(evaluate, in_single(model.rows), unroll=unroll)
             small = in_single((start, constraint, null))
             near, _, length = approach(
-                roughly, small[0], jnp.int32(SINGLE_STEPS), constraint=small[1], null=small[2]
-            )
+                roughly, small[0], jnp.int32(SINGLE_STEPS), constraint=small[1], null=small[2],
+                near=NEAR if model.scale.slow is None else VERY_NEAR,
+            )  # fmt: skip
             start = tests.onto(near.astype(start.dtype), constraint, null)
             if model.scale.slow is not None:
                 slow = length.astype(start.dtype)
