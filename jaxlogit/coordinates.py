@@ -71,8 +71,8 @@ def unfold(models: Models, solution: Solution, which: np.ndarray | None) -> Solu
     if shared is None or shared.transform is None or before is None:
         nothing = np.full(len(every.status), int(Status.RANK_DEFICIENT), np.int32)
         return replace(every, lanes=lanes, shared=models.split()[1], status=nothing)
-    shared = shared._replace(strength=old.strength, augmented=old.augmented)
     change = np.linalg.solve(shared.transform, before)
+    shared = shared._replace(strength=old.strength, augmented=old.augmented)
     return replace(
         every,
         lanes=lanes,

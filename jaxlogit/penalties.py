@@ -167,12 +167,12 @@ def constants(models: Models) -> np.ndarray:
     found = _constant(models.design, models)
     if models.own is None:
         return found
-    return np.insert(found, models.place, _constant(models.own[..., None], models)[0])
+    return np.insert(found, models.place, _constant(models.own[:, :, None], models)[0])
 
 
 def _constant(design: np.ndarray, models: Models) -> np.ndarray:
     """(p,) the number that a column of a design (n, p) or (B, n, p) is in all rows that count."""
-    used = np.asarray(True)
+    used = np.ones(models.n_rows, bool)
     for counts in (models.weights, models.trials):
         used = used if counts is None else used & (counts > 0)
     if used.ndim == design.ndim:  # rows that any of the models counts
