@@ -5,7 +5,8 @@ floor = evaluations × (n·t_exp + flops of the three products / GEMM rate)
 with t_exp and the GEMM rate measured in the same run, on all cores, in float64. One evaluation
 of the likelihood takes n exponentials and three products: X β and X'mu with 2np flops each, and
 the information from the q = p(p+1)/2 column products of X, 2nq flops. Evaluations: 6 for a fit
-from 0, 4 for each interval end.
+from 0, 4 for each interval end and for each of Firth's tests. Leverages, which Firth's penalty and
+r* need, are one more product of 2nq flops.
 """
 
 import time
@@ -41,6 +42,10 @@ def floor(workload: Workload, limits: dict[str, float]) -> float:
     evaluations = FIT_EVALUATIONS
     if workload.answer != "fit":
         evaluations += END_EVALUATIONS * 2 * p
+    if workload.answer == "firth":
+        evaluations += END_EVALUATIONS * p
+    if workload.answer in ("firth", "rstar"):
+        flops += n * p * (p + 1)
     one = n * limits["t_exp_ns"] * 1e-3 + flops / limits["gemm_gflops"] * 1e-3
     return evaluations * one
 

@@ -70,6 +70,10 @@ def peers(workload: Workload) -> tuple[Peer, ...]:
             Peer("scikit-learn newton-chol.", 800, _scikit_learn, "sklearn"),
             Peer("R glm.fit", 300, _r("fit"), "Rscript"),
         )
+    if workload.answer == "firth":
+        return (Peer("firthmodels (numba)", 1_900, _firthmodels, "firthmodels"),)
+    if workload.answer == "rstar":
+        return ()
     roots = Peer("R glm.fit, root-finding", 60_000, _r(workload.answer), "Rscript")
     if workload.answer == "lr":
         return (Peer("R glm + confint", 13_000, _r("confint"), "Rscript"), roots)
@@ -111,6 +115,17 @@ def _scikit_learn(workload: Workload, data: Data, count: int):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         return _loop(lambda X, y: model.fit(X, y).coef_[0].copy(), data, count)
+
+
+def _firthmodels(workload: Workload, data: Data, count: int):
+    from firthmodels import FirthLogisticRegression
+
+    def one(X, y):
+        model = FirthLogisticRegression(backend="numba", fit_intercept=False).fit(X, y)
+        model.lrt()
+        return model.conf_int(method="pl")
+
+    return _loop(one, data, count)
 
 
 def _r(mode: str):

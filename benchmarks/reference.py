@@ -44,7 +44,15 @@ def loglik(X, y, coef, offset=0.0):
 
 
 def statistic(X, y, term, value, method, best, peak):
-    """LR or score statistic of β_term = value, with β̂ `best` and l(β̂) `peak`."""
+    """LR, score or squared r* of β_term = value, with β̂ `best` and l(β̂) `peak`.
+
+    Under "firth" the penalised LR statistic.
+    """
+    if method == "firth":
+        start = best.copy()
+        start[term] = value
+        free = np.arange(X.shape[1]) != term
+        return 2.0 * (peak - firth_loglik(X, y, firth(X, y, start, free)))
     others = np.delete(X, term, axis=1)
     offset = value * X[:, term]
     # Started at the maximum's other coefficients, pulled in where the value is far away.
@@ -53,6 +61,15 @@ def statistic(X, y, term, value, method, best, peak):
         return 2.0 * (peak - loglik(others, y, coef, offset))
     mu = special.expit(others @ coef + offset)
     information = X.T @ ((mu * (1.0 - mu))[:, None] * X)
+    if method == "rstar":
+        gap = best[term] - value
+        root = np.sign(gap) * np.sqrt(2.0 * (peak - loglik(others, y, coef, offset)))
+        top = special.expit(X @ best)
+        sizes = [np.linalg.slogdet(X.T @ ((top * (1.0 - top))[:, None] * X))[1]]
+        nuisance = others.T @ ((mu * (1.0 - mu))[:, None] * others)
+        sizes.append(np.linalg.slogdet(nuisance)[1])
+        modified = root + np.log(gap / root * np.exp(0.5 * (sizes[0] - sizes[1]))) / root
+        return modified**2 if modified * gap > 0 else 0.0
     return float((X[:, term] @ (y - mu)) ** 2 * linalg.inv(information)[term, term])
 
 
@@ -70,10 +87,52 @@ def _safe_start(X, y, offset, coef):
     return coef
 
 
+def firth_parts(X, y, coef):
+    """Score, information and augmented information of Firth's penalised log-likelihood."""
+    mu = special.expit(X @ coef)
+    weights = mu * (1.0 - mu)
+    information = X.T @ (weights[:, None] * X)
+    leverage = weights * np.sum(X @ linalg.inv(information) * X, axis=1)
+    score = X.T @ (y - mu + leverage * (0.5 - mu))
+    return score, information, X.T @ ((weights * (1.0 + leverage))[:, None] * X)
+
+
+def firth_loglik(X, y, coef):
+    """Firth's penalised log-likelihood."""
+    _, information, _ = firth_parts(X, y, coef)
+    return loglik(X, y, coef) + 0.5 * np.linalg.slogdet(information)[1]
+
+
+def firth(X, y, coef=None, free=None):
+    """Firth's estimate, with the coefficients that are not `free` held: halved scoring steps."""
+    coef = np.zeros(X.shape[1]) if coef is None else coef.copy()
+    free = np.ones(X.shape[1], bool) if free is None else free
+    here = firth_loglik(X, y, coef)
+    for _ in range(20 * MAX_STEPS):
+        score, _, augmented = firth_parts(X, y, coef)
+        step = np.zeros_like(coef)
+        step[free] = np.linalg.solve(augmented[np.ix_(free, free)], score[free])
+        if np.max(np.abs(step)) < 1e-12:
+            return coef
+        while (there := firth_loglik(X, y, coef + step)) < here - 1e-12 * abs(here):
+            step = step / 2
+        coef, here = coef + step, there
+    return coef
+
+
+def maximum(X, y, method):
+    """Estimate, its information, and the log-likelihood there."""
+    if method == "firth":
+        coef = firth(X, y)
+        return coef, firth_parts(X, y, coef)[1], firth_loglik(X, y, coef)
+    coef, _, information = newton(X, y)
+    return coef, information, loglik(X, y, coef)
+
+
 def ends(X, y, method):
     """Interval ends (p, 2) of all coefficients, ±inf where the statistic stays below its cutoff."""
-    best, _, information = newton(X, y)
-    scale, peak = std_error(information), loglik(X, y, best)
+    best, information, peak = maximum(X, y, method)
+    scale = std_error(information)
     cutoff = stats.chi2.ppf(LEVEL, 1)
     out = np.empty((X.shape[1], 2))
     for term in range(X.shape[1]):
@@ -102,7 +161,7 @@ def deviation(values, data, answer):
     worst = 0.0
     for i, found in enumerate(values):
         X, y = data.model(i)
-        coef, _, information = newton(X, y)
+        coef, information, _ = maximum(X, y, answer)
         true = coef if answer == "fit" else ends(X, y, answer)
         scale = std_error(information)
         scale = scale if answer == "fit" else scale[:, None]

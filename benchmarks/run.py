@@ -23,9 +23,10 @@ from jaxlogit.results import tally
 ROUNDS = 7
 QUICK_ROUNDS = 3
 SPAN = 0.25  # seconds of calls in a round
-CHECKED = {"fit": 200, "lr": 10, "score": 10}  # models compared with the reference
+# Models compared with the reference.
+CHECKED = {"fit": 200, "lr": 10, "score": 10, "rstar": 10, "firth": 4}
 RESULTS = Path(__file__).with_name("results")
-PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "statsmodels", "scikit-learn")
+PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "statsmodels", "scikit-learn", "firthmodels")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -25,7 +25,8 @@ class Workload:
     """One kind of answer to one shape of data."""
 
     answer: str
-    """"fit", or the method whose intervals of all coefficients follow the fit: "lr", "score"."""
+    """"fit", or the method whose intervals of all coefficients follow the fit: "lr", "score",
+    "rstar", or "firth": Firth's fit with all penalised LR tests and intervals."""
     n_rows: int
     n_terms: int
     n_models: int
@@ -41,6 +42,7 @@ class Workload:
     def title(self) -> str:
         """One line for people."""
         what = "ML fit" if self.answer == "fit" else f"fit + all {self.answer} intervals"
+        what = "Firth fit + all LR tests and intervals" if self.answer == "firth" else what
         models = "1 model" if self.n_models == 1 else f"{self.n_models:,} models"
         size = f"n={self.n_rows} p={self.n_terms}, {models}"
         return f"{what}, {DESIGNS[self.design]}, {size}"
@@ -58,6 +60,9 @@ WORKLOADS = (
     Workload("lr", 100, 10, 2_000),
     Workload("lr", 1000, 10, 500),
     Workload("score", 100, 5, 4_000),
+    Workload("rstar", 100, 5, 4_000),
+    Workload("firth", 100, 5, 2_000),
+    Workload("firth", 189, 9, 1_000),
     Workload("fit", 100, 5, 20_000, "genotype"),
     Workload("fit", 1000, 5, 4_000, "genotype"),
     Workload("fit", 1000, 10, 2_000, "genotype"),
@@ -138,10 +143,12 @@ def answer(workload: Workload, data: Data) -> tuple[np.ndarray, np.ndarray]:
     """
     given_apart = data.genotypes is not None and data.X.ndim == 2
     own = data.genotypes[: workload.n_models] if given_apart else None
-    fit = jl.fit(data.X, data.y) if own is None else jl.fit(data.X, data.y, own=own)
+    firth = workload.answer == "firth"
+    fit = jl.fit(data.X, data.y, own=own, penalty="firth" if firth else None)
     if workload.answer == "fit":
         return fit.coef, fit.status
-    ends = fit.confint(method=workload.answer)
+    ends = fit.confint(method="lr" if firth else workload.answer)
     codes = np.maximum(ends.lower_status, ends.upper_status)
+    codes = np.maximum(codes, fit.test(method="lr").status) if firth else codes
     status = np.maximum(fit.status, codes.max(axis=1))
     return np.stack([ends.lower, ends.upper], axis=-1), status

@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from jaxlogit import datasets
+from jaxlogit import core, datasets, penalties
 from jaxlogit.core.status import Status
 from jaxlogit.delta import Margins, Transform
 from jaxlogit.diagnosis import Diagnosis
@@ -11,7 +11,7 @@ from jaxlogit.front import fit
 from jaxlogit.generic import Maximum, maximize, profile_interval
 from jaxlogit.influence import Influence
 from jaxlogit.model import Fit
-from jaxlogit.results import Interval, Profile, Region, Separation, Test
+from jaxlogit.results import Interval, Prediction, Profile, Region, Separation, Test
 
 if TYPE_CHECKING:
     from jaxlogit import plots as plots
@@ -25,6 +25,7 @@ __all__ = [
     "Interval",
     "Margins",
     "Maximum",
+    "Prediction",
     "Profile",
     "Region",
     "Separation",
@@ -32,9 +33,11 @@ __all__ = [
     "Study",
     "Test",
     "Transform",
+    "core",
     "datasets",
     "fit",
     "maximize",
+    "penalties",
     "profile_interval",
 ]
 

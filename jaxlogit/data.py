@@ -1,6 +1,6 @@
 """The edge: coercion and every check of user input. Below this room nothing raises."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -227,10 +227,14 @@ def check_choice(name: str, value: Any, allowed: Sequence[str]) -> str:
 def check_contrasts(
     contrasts: Any, names: Sequence[str], argument: str = "contrasts"
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Contrasts (q, p) and their names, from None, names or an array."""
+    """Contrasts (q, p) and their names, from None, names, an array or a mapping."""
     p = len(names)
     if contrasts is None:
         return np.eye(p), tuple(names)
+    if isinstance(contrasts, Mapping):
+        labels = tuple(str(label) for label in contrasts)
+        rows = [_row(f"{argument}[{label!r}]", row, names) for label, row in contrasts.items()]
+        return check_contrasts(rows, names, argument)[0], check_names(labels, len(rows))
     if isinstance(contrasts, str):
         contrasts = [contrasts]
     if hasattr(contrasts, "dtype") and all(isinstance(c, str) for c in np.ravel(contrasts)):
@@ -254,6 +258,21 @@ def check_contrasts(
         for i, row in enumerate(array)
     )
     return array, labels
+
+
+def _row(argument: str, row: Any, names: Sequence[str]) -> np.ndarray:
+    """One contrast (p,), from numbers or from a mapping of coefficients to numbers."""
+    p = len(names)
+    if not isinstance(row, Mapping):
+        found = numeric(argument, row, (1,))
+        if len(found) != p:
+            raise ValueError(f"{argument} must have {p} numbers, one for each coefficient: "
+                             f"found shape {found.shape}")  # fmt: skip
+        return found
+    places = [list(names).index(check_choice(argument, name, names)) for name in row]
+    found = np.zeros(p)
+    found[places] = numeric(argument, list(row.values()), (1,))
+    return found
 
 
 def check_null(null: Any, q: int) -> np.ndarray:

@@ -5,11 +5,11 @@ import numpy as np
 
 from jaxlogit import robust
 from jaxlogit.core import higher, linalg, tasks, tests
-from jaxlogit.core.penalty import evaluate, wald_information
+from jaxlogit.core.penalty import wald_information
 from jaxlogit.core.status import Status
 from jaxlogit.core.working import problem
 from jaxlogit.separated import overlapping, settled_alone, unbounded
-from jaxlogit.solution import FEW, Solution
+from jaxlogit.solution import FEW, SINGLE_ROWS, Solution
 
 QUICK_STEPS = 9
 CAREFUL_STEPS = 120
@@ -23,7 +23,7 @@ def statistics(solution: Solution, constraints: np.ndarray, nulls: np.ndarray, m
     if method == "rstar":
         value, status = modified_roots(solution, constraints[:, 0], nulls[:, 0])
         return value**2, status
-    found, status = restricted(solution, constraints, nulls)
+    found, status = restricted(solution, constraints, nulls, height=method == "lr")
     if solution.sandwich is not None:
         return robust.score(solution, constraints, found.coef, status)
     return (found.lr if method == "lr" else found.score), status
@@ -58,30 +58,33 @@ def _wald(arrays, coef, gaps, constraints, *, unroll):
 
 
 def restricted(
-    solution: Solution, constraints: np.ndarray, nulls: np.ndarray
+    solution: Solution, constraints: np.ndarray, nulls: np.ndarray, *, height: bool = False
 ) -> tuple[tasks.Tested, np.ndarray]:
     """Restricted maxima of hypotheses (h, q, p), (h, q): fields (B, h, …), and statuses.
 
     Under separation the suprema are compared: both statistics stay valid, and the status is
     converged. A model without a maximum of any kind keeps its status, and nan. The last
-    result is kept with the solution: likelihood-ratio and score tests share it.
+    result is kept with the solution: likelihood-ratio and score tests share it, but with
+    `height`: under Firth's penalty the log-likelihoods alone are then exact.
     """
-    key = (constraints.shape, constraints.tobytes(), nulls.tobytes())
+    height = height and solution.shared.strength is not None  # else one search gives both
+    key = (constraints.shape, constraints.tobytes(), nulls.tobytes(), height)
     if key not in solution.kept:
         solution.kept.clear()
-        solution.kept[key] = _restricted(solution, constraints, nulls)
+        solution.kept[key] = _restricted(solution, constraints, nulls, height)
     return solution.kept[key]
 
 
-def _restricted(solution: Solution, constraints: np.ndarray, nulls: np.ndarray):
+def _restricted(solution: Solution, constraints: np.ndarray, nulls: np.ndarray, height: bool):
     count, h, p = len(solution.status), len(constraints), constraints.shape[2]
     found = _untested((count, h), p)
     index = solution.finite
     if len(index):
         every = None if len(index) == count else index
         quick = solution.run(
-            _quick_tests, (constraints, nulls, np.int32(QUICK_STEPS)), index=every, searches=h
-        )
+            _quick_tests, (constraints, nulls, np.int32(QUICK_STEPS)), index=every, searches=h,
+            single=solution.n_rows <= SINGLE_ROWS, height=height,
+        )  # fmt: skip
         for whole, part in zip(found, quick, strict=True):
             whole[index] = part
     _settle_separated(solution, constraints, nulls, found)
@@ -95,8 +98,8 @@ def _restricted(solution: Solution, constraints: np.ndarray, nulls: np.ndarray):
     return found, _decided(found, _unproved(solution)[:, None])
 
 
-NEAR_ROOT = 0.1  # |r| below which log(q/r)/r loses digits, and r* is interpolated
-NEIGHBOURS = np.array([-0.4, -0.2, 0.2, 0.4])  # standard errors from the estimate
+NEAR_ROOT = 0.01  # |r| below which log(q/r)/r loses digits, and r* is interpolated
+NEIGHBOURS = np.array([-0.01, -0.005, 0.005, 0.01])  # standard errors from the estimate
 
 
 def modified_roots(solution: Solution, contrasts: np.ndarray, nulls: np.ndarray):
@@ -119,15 +122,15 @@ def modified_roots(solution: Solution, contrasts: np.ndarray, nulls: np.ndarray)
 
 def _modified_root(arrays, coef, peak, restricted_coef, loglik, contrast):
     model = problem(arrays)
-    p, working = coef.shape[0], contrast @ model.transform
-    at_top = linalg.cholesky(evaluate(model.rows, coef, unroll=False).information, p)
-    at = linalg.cholesky(evaluate(model.rows, restricted_coef, unroll=False).information, p)
-    top = higher.top(at_top, coef, peak, working)
-    return higher.modified_root(top, loglik, at, restricted_coef, working)
+    working = contrast @ model.transform
+    return higher.tested_root(model.rows, coef, peak, restricted_coef, loglik, working)
 
 
 def _interpolated(solution: Solution, contrasts, nulls, model, term) -> np.ndarray:
-    """r* near the estimate, where it is smooth but its formula is not: a cubic in between."""
+    """r* near the estimate, where it is smooth but its formula is not: a cubic in between.
+
+    Good to about 1e-10: see `core.higher`.
+    """
     if not len(model):
         return np.zeros(0)
     count = len(NEIGHBOURS)
@@ -191,15 +194,21 @@ def _settle_separated(solution: Solution, constraints, nulls, found: tasks.Teste
     alone = np.all(alone.reshape(len(index), h, q), axis=-1)
     if not np.any(alone):
         return
-    quick = part.run(_quick_tests, (constraints, nulls, np.int32(QUICK_STEPS)), searches=h)
+    quick = part.run(
+        _quick_tests, (constraints, nulls, np.int32(QUICK_STEPS)), searches=h,
+        single=False, height=False,
+    )  # fmt: skip
     good = alone & (quick.status == Status.CONVERGED)
     model, term = index[np.nonzero(good)[0]], np.nonzero(good)[1]
     for whole, value in zip(found, quick, strict=True):
         whole[model, term] = value[good]
 
 
-def _quick_tests(arrays, coef, peak, constraints, nulls, max_steps, *, unroll):
-    return tasks.quick_tests(arrays, coef, peak, constraints, nulls, max_steps, unroll=unroll)
+def _quick_tests(arrays, coef, peak, constraints, nulls, max_steps, *, unroll, single, height):
+    return tasks.quick_tests(
+        arrays, coef, peak, constraints, nulls, max_steps,
+        unroll=unroll, single=single, height=height,
+    )  # fmt: skip
 
 
 def _careful_test(arrays, coef, peak, constraint, null, max_steps):
@@ -240,8 +249,9 @@ def _profile_quickly(solution: Solution, contrast, values, found: tasks.Tested) 
         part = values[start : start + PORTION]
         nulls = np.pad(part, (0, PORTION - len(part)), mode="edge")[:, None]
         quick = solution.run(
-            _quick_tests, (constraints, nulls, np.int32(QUICK_STEPS)), index=every, searches=PORTION
-        )
+            _quick_tests, (constraints, nulls, np.int32(QUICK_STEPS)), index=every,
+            searches=PORTION, single=solution.n_rows <= SINGLE_ROWS, height=False,
+        )  # fmt: skip
         for whole, value in zip(found, quick, strict=True):
             whole[index, start : start + len(part)] = value[:, : len(part)]
 

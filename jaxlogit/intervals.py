@@ -163,7 +163,7 @@ def _quick_ends(arrays, coef, peak, contrasts, cutoff, max_steps, *, method, unr
         arrays, coef, peak, contrasts, cutoff, max_steps,
         method=method, unroll=unroll, single=single,
     )  # fmt: skip
-    return found._replace(coef=None, multiplier=None)
+    return found._replace(coef=None, multiplier=None, length=None)
 
 
 def _take_from_overlap(solution: Solution, contrasts, cutoff, method, solver, ends: Ends) -> None:
@@ -191,7 +191,7 @@ def _search_from_inside(solution: Solution, contrasts, cutoff, ends: Ends, todo)
 
 def _end_from_inside(arrays, coef, peak, contrast, side, cutoff):
     found = core_ends.end_from_inside(arrays, coef, peak, contrast, side, cutoff)
-    return found._replace(coef=None, multiplier=None)
+    return found._replace(coef=None, multiplier=None, length=None)
 
 
 def _search_carefully(solution: Solution, contrasts, cutoff, method, ends, todo, *, finite) -> None:

@@ -193,11 +193,11 @@ class Fit:
             errors; "score": the score (Rao) statistic inverted; "rstar": the modified signed
             root, of higher order in small samples. Robust fits have "wald" alone, penalised
             ones no "rstar".
-        contrasts : None, names, or (q, p) array
-            Every coefficient; the named ones; or rows c of linear combinations c'β.
+        contrasts : None, names, (q, p) array or mapping
+            Every coefficient; the named ones; rows c of linear combinations c'β; or such rows
+            by name, {name: row}, a row being (p,) numbers or {coefficient: number}.
         solver : {"newton", "bisection"}
-            Search for the ends: fast with a certificate (the bracket steps in where it has
-            none), or the bracket alone, slow and independent.
+            Fast with a certificate and the bracket behind it, or the slow bracket alone.
 
         Returns
         -------
@@ -207,7 +207,7 @@ class Fit:
         Notes
         -----
         Under separation an end may be ±inf (status INFINITE, proved). Wald and r* intervals are
-        then nan with the model's status.
+        then nan with the model's status. Sources and errors of r*: `jaxlogit.core.higher`.
         """
         level = check_level(level)
         method = self._method(method, "wald")
@@ -233,7 +233,7 @@ class Fit:
             default) and "score".
         null : number or (q,) array
             Hypothesised values of the contrasts.
-        contrasts : None, names, or (q, p) array
+        contrasts : None, names, (q, p) array or mapping
             As for `confint`.
         joint : bool
             One test of all contrasts together, on q degrees of freedom.
@@ -295,13 +295,13 @@ class Fit:
         """
         fitted = (self._models, self._solution, self._which)
         estimate = self._shown(predictions.probabilities(*fitted, X_new, offset))
+        method = self._method(method, "wald")
         if level is None:
             return estimate
-        level, method = check_level(level), self._method(method, "wald")
         if method != "wald":
             calibrated.refuse_intercept(self._models, self._penalty, np.atleast_2d(X_new))
-        found = predictions.bounds(fitted, X_new, offset, level, method)
-        return Prediction.of(estimate, found, self._shown, level, method)
+        found = predictions.bounds(fitted, X_new, offset, check_level(level), method)
+        return Prediction.of(estimate, found, self._shown, float(level), method)
 
     def robust(self, kind: str = "HC1", clusters: Any = None) -> "Fit":
         """The same fit with a sandwich covariance of rows ("HC0" to "HC3") or of `clusters`.

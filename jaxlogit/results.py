@@ -204,9 +204,8 @@ class Region(Record):
     -----
     The level is that of both together: the region's extent in one coordinate is longer than
     the profile-likelihood interval of the same level, whose cutoff is χ²₁.
-    Source: McCullagh and Nelder (1989), Generalized Linear Models, section 7.4.3 of profile
-    likelihoods; Venzon and Moolgavkar (1988), Applied Statistics 37:87–94,
-    doi:10.2307/2347496, for the search.
+    Source of the search: Venzon and Moolgavkar (1988), Applied Statistics 37:87–94,
+    doi:10.2307/2347496.
 
     Examples
     --------
@@ -241,8 +240,17 @@ class Prediction(Record):
         The interval of the linear predictor, by any method, mapped to probabilities: 0 or 1
         where that is infinite, nan where its status says why.
     lower_status, upper_status : (B, k) int32 arrays
+        `Status` of each end, as in `Interval`.
     level : float
     method : str
+
+    Examples
+    --------
+    >>> import jaxlogit as jl
+    >>> fitted = jl.fit([[1, d] for d in range(6)], [0, 1, 1, 1, 2, 3], trials=3)
+    >>> found = fitted.predict([1, 4], level=0.95, method="lr")
+    >>> found.estimate.round(4), found.lower.round(4), found.upper.round(4)
+    (array([0.7356]), array([0.4083]), array([0.947]))
     """
 
     estimate: np.ndarray

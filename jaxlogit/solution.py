@@ -14,6 +14,7 @@ from jaxlogit.core.working import Arrays, merge, problem
 
 SINGLE_ROWS = 500  # up to here interval ends gain from first steps in single precision
 FEW = 16  # models for which unrolled systems would take longer to compile than to solve
+FIRTH_ARRAYS = 3  # as many times the row arrays are alive at once under Firth's penalty
 SEPARATED = (int(Status.SEPARATED_QUASI), int(Status.SEPARATED_COMPLETE))
 
 
@@ -121,9 +122,9 @@ class Solution:
     def row_elements(self) -> int:
         """Numbers in one row array of one model."""
         p = self.coef.shape[1]
-        if self.shared.columns is None:
+        if self.shared.columns is None or not linalg.unrolls(p):
             return self.n_rows * p
-        return self.n_rows * (1 if linalg.unrolls(p) else p)
+        return self.n_rows * (1 if self.shared.strength is None else FIRTH_ARRAYS)
 
     def run(
         self, task, common=(), index=None, searches=1, own=("coef", "loglik"), extra=(), *,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 UNSAFE = "unsafe"
 EXPLANATION = f"{UNSAFE}: the Wald interval misleads, or there is none (see Fit.diagnose)"
-METHOD_NAMES = {"lr": "likelihood ratio", "wald": "Wald", "score": "score"}
+METHOD_NAMES = {"lr": "likelihood ratio", "wald": "Wald", "score": "score", "rstar": "r*"}
 
 
 def columns(fit: "Fit", level: float, method: str) -> dict[str, np.ndarray]:

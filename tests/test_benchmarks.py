@@ -17,7 +17,7 @@ def test_reference_agrees_with_the_package_for_every_answer():
     from benchmarks import reference
     from benchmarks.workloads import Workload, answer, make
 
-    for kind in ("fit", "lr", "score"):
+    for kind in ("fit", "lr", "score", "rstar", "firth"):
         workload = Workload(kind, 60, 3, 4)
         data = make(workload)
         values, status = answer(workload, data)

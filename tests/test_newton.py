@@ -103,8 +103,8 @@ def test_step_is_the_solution_of_the_bordered_system():
         expected = np.linalg.solve(bordered, np.concatenate([U, gap]))[:P]
         for packed in (True, False):
             matrix = linalg.pack(jnp.asarray(H)) if packed else jnp.asarray(H)
-            factor = linalg.cholesky(matrix, P, jnp.asarray(U))
-            step, squared = newton_step(factor, jnp.asarray(C), jnp.asarray(gap))
+            factor = linalg.cholesky(matrix, P, jnp.asarray(U), *jnp.asarray(C))
+            step, squared = newton_step(factor, jnp.asarray(gap))
             np.testing.assert_allclose(step, expected, rtol=SAME_MATHEMATICS)
             np.testing.assert_allclose(squared, expected @ H @ expected, rtol=SAME_MATHEMATICS)
     step, squared = newton_step(factor)

@@ -1,5 +1,6 @@
 """The README's Python runs and shows what it says."""
 
+import contextlib
 import re
 from pathlib import Path
 
@@ -10,12 +11,13 @@ README = Path(__file__).parent.parent / "README.md"
 
 
 @pytest.fixture(scope="module")
-def names() -> dict:
+def names(tmp_path_factory) -> dict:
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(blocks) == 7
+    assert len(blocks) == 12
     namespace: dict = {}
-    for block in blocks:
-        exec(block, namespace)
+    with contextlib.chdir(tmp_path_factory.mktemp("readme")):  # pictures are saved
+        for block in blocks:
+            exec(block, namespace)
     return namespace
 
 

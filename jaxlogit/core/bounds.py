@@ -6,7 +6,8 @@ is needed to know it is the right root. `lambda_step` finds that point by Newton
 both conditions at once (Venzon and Moolgavkar 1988, Applied Statistics 37:87–94,
 doi:10.2307/2347496). With R as in `newton` and d the last step's length in standard errors,
 the end is left with an error of about (R d³/6 + (R d²)²/8)/z standard errors, since the step
-solves the quadratic model exactly and the nuisance part enters squared.
+solves the quadratic model exactly and the nuisance part enters squared. Where the curvature is
+not exact, so that a step leaves the rest r of a series, r(d + r)/z takes the place of the second.
 
 Score. S(b) = λ²·c'I⁻¹c at the restricted maximum, where U = −λc. `score_step` is Newton on
 U = −λc and λ²·c'I⁻¹c = χ², with the derivative of c'I⁻¹c by autodiff of the row term.
@@ -58,6 +59,8 @@ class Bound(NamedTuple):
     n_steps: Array
     multiplier: Array | None = None
     """() λ, with U(β) = −λc, where the search follows it."""
+    length: Array | None = None
+    """() of the last step, in standard errors."""
 
 
 class Walk(NamedTuple):
@@ -106,7 +109,8 @@ def lambda_step(
         bend = reach * length
         error = (bend * length**2 / 6 + (bend * length) ** 2 / 8) / jnp.sqrt(target.cutoff)
         if scale.slow is not None:
-            error = series_rest(length, state.length, noise / reach)
+            rest = _rest(state, length, scale, noise / reach)
+            error = (bend * length**2 / 6 + rest * (length + rest)) / jnp.sqrt(target.cutoff)
         proved = (bend + noise < PROOF_LIMIT) & (error < tolerance) & (squared > 0)
         return Walk(
             state.coef + linalg.back_solve(factor, move),
@@ -156,7 +160,7 @@ def score_step(
         change = jnp.abs(new - old) * jnp.sqrt(variance)
         error = bend * length + change * (change + bend)
         if scale.slow is not None:
-            error = series_rest(length + change, state.length, noise / reach)
+            error = _rest(state, length + change, scale, noise / reach)
         # S must rise through its limit here: dS/db = 2λ·dλ/db·v + λ²·dv/db with dλ/db = 1/v.
         rising = target.side * denominator > 0
         proved = (bend + noise < PROOF_LIMIT) & (error < tolerance) & rising
@@ -171,6 +175,13 @@ def score_step(
         )
 
     return walk(advance, coef, multiplier, target, max_steps)
+
+
+def _rest(state: Walk, length, scale: Scale, noise):
+    """What a step of this length leaves, where steps shrink by a factor only."""
+    assert scale.slow is not None
+    before = jnp.where(state.n_steps == 0, scale.slow, state.length)
+    return series_rest(length, before, noise)
 
 
 def combine(slope, multiplier, half):
@@ -207,4 +218,4 @@ def walk(advance: Callable[[Walk], Walk], coef, multiplier, target: Target, max_
     found = end.status == Status.CONVERGED
     status = jnp.where(found, end.status, jnp.int32(Status.NO_BOUND_FOUND))
     value = jnp.where(found, target.contrast @ end.coef, jnp.nan)
-    return Bound(value, end.coef, end.residual, status, end.n_steps, end.multiplier)
+    return Bound(value, end.coef, end.residual, status, end.n_steps, end.multiplier, end.length)

@@ -60,7 +60,11 @@ def quick_ends(
             jnp.where(arrived, new.astype(old.dtype), old)
             for new, old in zip((near.coef, near.multiplier), start, strict=True)
         )
-        end = walk(*data, start, max_steps, BOUND_ERROR)
+        rows, scale, top, target = data
+        if scale.slow is not None and near.length is not None:
+            length = near.length.astype(scale.slow.dtype)
+            scale = scale._replace(slow=jnp.where(arrived, length, jnp.inf))
+        end = walk(rows, scale, top, target, start, max_steps, BOUND_ERROR)
         return end._replace(n_steps=end.n_steps + near.n_steps)
 
     # One axis of ends, not two: XLA then needs no transposition (22 µs against 17 at p = 5).

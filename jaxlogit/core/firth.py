@@ -45,7 +45,7 @@ def quick_fit(arrays: Arrays, max_steps, *, unroll: bool = True, single: bool = 
     rows = in_single(model.rows) if single else model.rows
     roughly = partial(evaluate_augmented, rows, unroll=unroll)
     begin = in_single(start) if single else start
-    near, n_steps = approach(roughly, begin, jnp.int32(APPROACH_STEPS))
+    near, n_steps, _ = approach(roughly, begin, jnp.int32(APPROACH_STEPS))
     near = near.astype(start.dtype)
     kept = penalty.correction(model.rows, near, unroll=unroll)
     at = partial(evaluate, _keep(model, kept), unroll=unroll)

@@ -18,7 +18,7 @@ from jax.scipy.special import xlogy
 
 from jaxlogit.core import linalg
 from jaxlogit.core.kinds import Array
-from jaxlogit.core.likelihood import linear_predictor, log_partition
+from jaxlogit.core.likelihood import columns, linear_predictor, log_partition
 from jaxlogit.core.penalty import evaluate
 from jaxlogit.core.working import Arrays, Problem, problem
 
@@ -56,7 +56,7 @@ def measures(arrays: Arrays, coef, *, dfbeta: bool, unroll: bool = True) -> Meas
     if dfbeta:
         covariance = linalg.inverse(factor, coef.shape[0])
         share = row_residual(model, eta) / spare
-        change = (model.transform @ covariance @ columns(model) * share[None, :]).T
+        change = (model.transform @ covariance @ columns(model.rows) * share[None, :]).T
     return Measures(
         hat,
         pearson,
@@ -66,12 +66,6 @@ def measures(arrays: Arrays, coef, *, dfbeta: bool, unroll: bool = True) -> Meas
         (pearson / spare) ** 2 * hat / coef.shape[0],
         change,
     )
-
-
-def columns(model: Problem):
-    """The columns of the working design, (p, n)."""
-    rows = model.rows
-    return rows.design.T if rows.columns is None else rows.columns
 
 
 def row_total(model: Problem):
@@ -93,7 +87,7 @@ def row_variance(model: Problem, eta):
 
 def leverage(model: Problem, factor: linalg.Factor, eta):
     """h = v·x'I⁻¹x from the information's factor, (n,)."""
-    halves = linalg.half_solve(factor, columns(model))
+    halves = linalg.half_solve(factor, columns(model.rows))
     return row_variance(model, eta) * sum(halves[i] ** 2 for i in range(len(halves)))
 
 

@@ -165,6 +165,11 @@ def dot(a, b):
     return jnp.vdot(a, b)
 
 
+def rows_dot(matrix, vector):
+    """Mv for a few rows, written as sums: products of such a size under `vmap` are slow loops."""
+    return jnp.sum(matrix * vector[None, :], axis=1)
+
+
 def inverse(factor: Factor, p: int):
     """H⁻¹ as a full (p, p) matrix."""
     if not factor.unrolled:

@@ -72,7 +72,8 @@ class Scale(NamedTuple):
     """(n,) case totals that go with `design`; None where all are 1."""
     slow: Array | None = None
     """() present where the curvature is not exact, so that steps shrink by a factor only: the
-    error left is then that of a geometric series, by the factor last seen."""
+    error left is then that of a geometric series, by the factor last seen. It is the length of
+    the step before a search began; inf where there was none."""
 
 
 class Search(NamedTuple):
@@ -125,23 +126,23 @@ def series_rest(length, before, noise):
 
     `noise` is the length that rounding alone gives a step: below it nothing shrinks.
     """
-    factor = jnp.minimum(length / before, SLOWEST)
+    smallest = jnp.finfo(length.dtype).tiny  # a search may stand still, or begin at its end
+    factor = jnp.minimum(length / jnp.maximum(before, smallest), SLOWEST)
     factor = jnp.where(jnp.isfinite(before), factor, SLOWEST)
     return jnp.maximum(length * factor / (1.0 - factor) - 10.0 * noise, 0.0)
 
 
-def newton_step(factor: linalg.Factor, constraint: Array | None = None, gap: Array | None = None):
+def newton_step(factor: linalg.Factor, gap: Array | None = None):
     """The Newton step and its squared decrement, from a factor made with the score U.
 
-    With a constraint C (q, p) and gap b − Cβ (q,), the step ends on Cβ = b:
+    Where it was made with the rows of a constraint C (q, p) too, the step ends on Cβ = b, with
+    the gap b − Cβ (q,):
     H⁻¹U − H⁻¹C'ν with (C H⁻¹C')ν = C H⁻¹U − gap; its squared length is the nuisance
     decrement where β is feasible (gap 0).
     """
-    (half,) = factor.halves
-    if constraint is None or gap is None:
+    half, *halves = factor.halves
+    if gap is None:
         return linalg.back_solve(factor, half), linalg.dot(half, half)
-    q = constraint.shape[0]
-    halves = [linalg.half_solve(factor, constraint[i]) for i in range(q)]
     inner = jnp.stack([jnp.stack([linalg.dot(a, b) for b in halves]) for a in halves])
     excess = jnp.stack([linalg.dot(a, half) for a in halves]) - gap
     multiplier = linalg.solve(linalg.small_factor(inner), excess)
@@ -150,6 +151,13 @@ def newton_step(factor: linalg.Factor, constraint: Array | None = None, gap: Arr
         free = _axpy(-multiplier[i], column, free)
     step = linalg.back_solve(factor, free)
     return step, linalg.dot(free, free)
+
+
+def _gap(constraint, null, coef):
+    """b − Cβ, (q,); None without a constraint."""
+    if constraint is None or null is None:
+        return None
+    return null - linalg.rows_dot(constraint, coef)
 
 
 def _axpy(scalar, a, b):
@@ -168,6 +176,7 @@ def newton(
     null=None,
     bend: Callable[[Array, Array], Array] | None = None,
     halving: bool,
+    height: bool = False,
 ) -> Search:
     """Maximise a log-likelihood from `search.coef`, which must satisfy the constraint.
 
@@ -186,6 +195,9 @@ def newton(
         Go back half the way whenever the log-likelihood fell. Without it the
         log-likelihood is not computed and every step is taken whole: safe all the same,
         since only the certificate ends a search as converged.
+    height : bool
+        The log-likelihood at the maximum is wanted, as `origin_loglik`, and the place need not be
+        exact: its error enters squared.
 
     Returns
     -------
@@ -195,24 +207,26 @@ def newton(
     """
     p = search.coef.shape[0]
     limit = limits(search.coef.dtype)
+    rows = () if constraint is None else tuple(constraint)
 
     def unfinished(state: Search):
         return (state.status == RUNNING) & (state.n_steps < max_steps) & ~is_flat(state)
 
     def advance(state: Search) -> Search:
         at = evaluate(state.coef)
-        factor = linalg.cholesky(at.information, p, at.score)
-        gap = None if constraint is None else null - constraint @ state.coef
-        step, squared = newton_step(factor, constraint, gap)
+        factor = linalg.cholesky(at.information, p, at.score, *rows)
+        gap = _gap(constraint, null, state.coef)
+        step, squared = newton_step(factor, gap)
         reach, noise = curvature_reach(factor, scale)
         proof = reach * jnp.sqrt(squared) + noise
         usable = jnp.isfinite(squared) & (factor.smallest_pivot > 0)
         error = reach * squared
         if bend is not None:
             error = error * reach * jnp.sqrt(squared)
-        if scale.slow is not None:
-            before = jnp.sqrt(state.decrement)
+        if scale.slow is not None:  # a tenth: 1e-10 is exact enough where every step is dear
+            before = jnp.where(state.n_steps == 0, scale.slow, jnp.sqrt(state.decrement))
             error = series_rest(jnp.sqrt(squared), before, noise / reach)
+            error = error * error if height else 0.1 * error
         converged = usable & (proof < PROOF_LIMIT) & (error < limit.error)
         if scale.reach is None:  # nothing proved: at least the search must have come to rest
             still = 1e-6 * (1.0 + jnp.max(jnp.abs(state.coef)))
@@ -234,6 +248,8 @@ def newton(
         )
         if not halving:  # what it does not need stays constant, and costs the loop nothing
             failed = jnp.int32(Status.STEP_HALVING_FAILED)
+            if height:  # what the quadratic model adds is exact to the third order of the step
+                moved = moved._replace(origin_loglik=at.loglik + 0.5 * squared)
             return moved._replace(status=jnp.where(usable, status, failed))
         moved = moved._replace(
             origin=state.coef, origin_loglik=at.loglik, step=step, n_halvings=jnp.int32(0)
@@ -246,7 +262,9 @@ def newton(
     return jax.lax.while_loop(unfinished, advance, search)
 
 
-def approach(evaluate: Callable[[Array], Evaluation], start, max_steps):
+def approach(
+    evaluate: Callable[[Array], Evaluation], start, max_steps, *, constraint=None, null=None
+):
     """Plain Newton steps from a start (p,), until the next would be a rounding error long.
 
     For likelihoods in single precision: it proves nothing, it only gets near. A search that
@@ -256,8 +274,11 @@ def approach(evaluate: Callable[[Array], Evaluation], start, max_steps):
     -------
     coef : (p,) array
     n_steps : () int32
+    length : () array
+        Of the last step, in standard errors; inf where it gave its start back.
     """
     p = start.shape[0]
+    rows = () if constraint is None else tuple(constraint)
 
     def unfinished(state):
         _, squared, n_steps = state
@@ -266,12 +287,16 @@ def approach(evaluate: Callable[[Array], Evaluation], start, max_steps):
     def advance(state):
         coef, _, n_steps = state
         at = evaluate(coef)
-        step, squared = newton_step(linalg.cholesky(at.information, p, at.score))
+        gap = _gap(constraint, null, coef)
+        factor = linalg.cholesky(at.information, p, at.score, *rows)
+        step, squared = newton_step(factor, gap)
         return coef + step, squared, n_steps + 1
 
     begin = (start, jnp.asarray(jnp.inf, start.dtype), jnp.int32(0))
-    coef, _, n_steps = jax.lax.while_loop(unfinished, advance, begin)
-    return jnp.where(jnp.all(jnp.isfinite(coef)), coef, start), n_steps
+    coef, squared, n_steps = jax.lax.while_loop(unfinished, advance, begin)
+    arrived = jnp.all(jnp.isfinite(coef))
+    length = jnp.where(arrived, jnp.sqrt(squared), jnp.inf)
+    return jnp.where(arrived, coef, start), n_steps, length
 
 
 def is_flat(state: Search):

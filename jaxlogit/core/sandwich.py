@@ -24,7 +24,7 @@ import jax.numpy as jnp
 
 from jaxlogit.core import influence, linalg
 from jaxlogit.core.kinds import Array
-from jaxlogit.core.likelihood import linear_predictor
+from jaxlogit.core.likelihood import columns, linear_predictor
 from jaxlogit.core.penalty import evaluate
 from jaxlogit.core.tasks import PIVOT_LIMIT
 from jaxlogit.core.tests import constraint_covariance
@@ -141,7 +141,7 @@ def _unit_scores(arrays, model: Problem, coef, factor, directions, units, layout
     """
     eta = linear_predictor(model.rows, coef)
     residual = influence.row_residual(model, eta)
-    along = directions @ influence.columns(model)
+    along = directions @ columns(model.rows)
     root = jnp.sqrt(units.factor)
     if units.codes is not None:
         summed = jax.ops.segment_sum((along * residual[None, :]).T, units.codes, layout.n_clusters)

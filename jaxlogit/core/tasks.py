@@ -84,7 +84,7 @@ def quick_fit(
     at = partial(evaluate, model.rows, unroll=unroll)
     if single:
         roughly = partial(evaluate, in_single(model.rows), unroll=unroll)
-        near, n_single = approach(roughly, in_single(start), budget.single)
+        near, n_single, _ = approach(roughly, in_single(start), budget.single)
         start = jnp.where(n_single > 0, near.astype(start.dtype), start)
         n_first = n_first + n_single
     max_steps = n_first + budget.double
@@ -254,16 +254,42 @@ class Tested(NamedTuple):
 
 
 def quick_tests(
-    arrays: Arrays, coef, peak, constraints, nulls, max_steps, *, unroll: bool = True
+    arrays: Arrays,
+    coef,
+    peak,
+    constraints,
+    nulls,
+    max_steps,
+    *,
+    unroll: bool = True,
+    single: bool = False,
+    height: bool = False,
 ) -> Tested:
-    """Restricted maxima of hypotheses C β = b, (h, q, p) and (h, q), from the tangent."""
+    """Restricted maxima of hypotheses C β = b, (h, q, p) and (h, q), from the tangent.
+
+    With `single` the first steps are made in single precision. With `height` the likelihood
+    ratio alone is found, sooner.
+    """
     model = problem(arrays)
     at = partial(evaluate, model.rows, unroll=unroll)
     factor = linalg.cholesky(at(coef).information, coef.shape[0])
 
     def one_test(constraint, null):
         start = tests.tangent_start(factor, coef, constraint, null)
-        return _tested(at, model, peak, start, constraint, null, max_steps, halving=False)
+        begun = model
+        if single and constraint.shape[0] < coef.shape[0]:
+            roughly = partial(evaluate, in_single(model.rows), unroll=unroll)
+            small = in_single((start, constraint, null))
+            near, _, length = approach(
+                roughly, small[0], jnp.int32(SINGLE_STEPS), constraint=small[1], null=small[2]
+            )
+            start = tests.onto(near.astype(start.dtype), constraint, null)
+            if model.scale.slow is not None:
+                slow = length.astype(start.dtype)
+                begun = model._replace(scale=model.scale._replace(slow=slow))
+        return _tested(
+            at, begun, peak, start, constraint, null, max_steps, halving=False, height=height
+        )
 
     return jax.vmap(one_test)(constraints @ model.transform, nulls)
 
@@ -277,13 +303,15 @@ def careful_test(arrays: Arrays, peak, constraint, null, max_steps) -> Tested:
     return _tested(at, model, peak, start, working, null, max_steps, halving=True)
 
 
-def _tested(at, model, peak, start, constraint, null, max_steps, *, halving) -> Tested:
+def _tested(
+    at, model, peak, start, constraint, null, max_steps, *, halving, height=False
+) -> Tested:
     p = start.shape[0]
     if constraint.shape[0] == p:  # C fixes every coefficient: nothing is left to maximise
         end_coef, status = start, jnp.int32(Status.CONVERGED)
     else:
         end = tests.restricted_maximum(
-            at, start, constraint, null, model.scale, max_steps, halving=halving
+            at, start, constraint, null, model.scale, max_steps, halving=halving, height=height
         )
         # Where the nuisance part is separated the supremum is reached in the limit.
         lost = end.status == Status.STEP_HALVING_FAILED
@@ -291,5 +319,8 @@ def _tested(at, model, peak, start, constraint, null, max_steps, *, halving) -> 
         good = (end.status == Status.CONVERGED) | (spent & halving)
         status = jnp.where(good, jnp.int32(Status.CONVERGED), jnp.int32(UNDECIDED))
         end_coef = end.coef
+        if height:
+            lr = 2.0 * (peak - end.origin_loglik)
+            return Tested(lr, jnp.zeros_like(lr), end_coef, end.origin_loglik, status)
     lr, score = tests.lr_and_score(at, peak, end_coef)
     return Tested(lr, score, end_coef, peak - 0.5 * lr, status)

@@ -31,10 +31,11 @@ def constraint_covariance(factor: linalg.Factor, constraint):
 
 def tangent_start(factor: linalg.Factor, coef, constraint, null):
     """β̂ moved onto C β = b along the tangent of the profile path, (p,)."""
-    columns = jnp.stack([linalg.solve(factor, row) for row in constraint])
-    inner = constraint @ columns.T
-    gap = null - constraint @ coef
-    return coef + linalg.solve(linalg.small_factor(inner), gap) @ columns
+    columns = [linalg.solve(factor, row) for row in constraint]
+    inner = jnp.stack([linalg.rows_dot(constraint, column) for column in columns])
+    gap = null - linalg.rows_dot(constraint, coef)
+    share = linalg.solve(linalg.small_factor(inner), gap)
+    return coef + sum(share[i] * column for i, column in enumerate(columns))
 
 
 def projected_start(constraint, null):
@@ -43,14 +44,22 @@ def projected_start(constraint, null):
     return linalg.solve(linalg.small_factor(inner), null) @ constraint
 
 
+def onto(coef, constraint, null):
+    """The point of C β = b nearest to β, (p,)."""
+    gap = null - linalg.rows_dot(constraint, coef)
+    inner = jnp.stack([linalg.rows_dot(constraint, row) for row in constraint])
+    share = linalg.solve(linalg.small_factor(inner), gap)
+    return coef + sum(share[i] * row for i, row in enumerate(constraint))
+
+
 def restricted_maximum(
-    evaluate, start, constraint, null, scale: Scale, max_steps, *, halving: bool
+    evaluate, start, constraint, null, scale: Scale, max_steps, *, halving: bool, height=False
 ) -> Search:
     """β̃: the maximum under C β = b from a start that satisfies it."""
-    search = start_search(start)
     return newton(
-        evaluate, search, scale, max_steps, constraint=constraint, null=null, halving=halving
-    )
+        evaluate, start_search(start), scale, max_steps,
+        constraint=constraint, null=null, halving=halving, height=height,
+    )  # fmt: skip
 
 
 def lr_and_score(evaluate, peak, restricted):

@@ -121,8 +121,9 @@ def problem(arrays: Arrays) -> Problem:
         prior, jeffreys,
     )  # fmt: skip
     reach = row_reach(rows)
+    slow = None if jeffreys is None else jnp.asarray(jnp.inf, dtype)
     error = float(jnp.finfo(dtype).eps) * case_count(rows) * reach
-    return Problem(rows, transform, Scale(reach, error, slow=arrays.strength), successes)
+    return Problem(rows, transform, Scale(reach, error, slow=slow), successes)
 
 
 def _coordinates(arrays: Arrays, total) -> tuple[Array, Array, Beside | None]:

@@ -5,9 +5,14 @@ returns the Axes; nothing is shown and no setting is changed. Save with `ax.figu
 one model of many take `fit[i]`. Needs the extra `plots`.
 """
 
-from jaxlogit.plots.curves import profile, signed_root
-from jaxlogit.plots.forest import forest
-from jaxlogit.plots.pairs import pairs
-from jaxlogit.plots.three import three_tests
+try:
+    from jaxlogit.plots.curves import profile, signed_root
+    from jaxlogit.plots.forest import forest
+    from jaxlogit.plots.pairs import pairs
+    from jaxlogit.plots.three import three_tests
+except ModuleNotFoundError as error:
+    if (error.name or "").partition(".")[0] != "matplotlib":
+        raise
+    raise ImportError("plots need matplotlib: install jaxlogit-inference[plots]") from error
 
 __all__ = ["forest", "pairs", "profile", "signed_root", "three_tests"]

@@ -3,15 +3,11 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from jaxlogit.core.status import Status
 from jaxlogit.model import Fit
-
-try:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-except ImportError as error:
-    raise ImportError("plots need matplotlib: install jaxlogit-inference[plots]") from error
 
 
 class Look(NamedTuple):
@@ -23,11 +19,12 @@ class Look(NamedTuple):
     marker: str
 
 
-# Colours of Okabe and Ito (2008), which readers with any colour vision can tell apart.
+# Colours of Okabe and Ito (2008), for any colour vision; the green darker, since text has it too.
 LOOKS = {
     "lr": Look("likelihood ratio", "#0072B2", "-", "o"),
     "wald": Look("Wald", "#D55E00", (0, (5, 2)), "s"),
     "score": Look("score", "#007A5A", (0, (5, 1.5, 1, 1.5)), "^"),
+    "rstar": Look("r*", "#8A3B77", (0, (1, 1.2)), "D"),
 }
 GUIDE = {"color": "0.45", "linewidth": 0.8, "linestyle": ":"}
 SIZE = (5.2, 3.8)  # inches: one column of a page, with room for a legend

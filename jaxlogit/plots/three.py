@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from jaxlogit.core.status import Status
 from jaxlogit.data import check_null
 from jaxlogit.plots import paper
 from jaxlogit.plots.paper import GUIDE, LOOKS
@@ -40,7 +41,8 @@ def three_tests(fit: Any, term: Any, null: float = 0.0, ax: Any = None) -> Axes:
     ------
     ValueError, TypeError
         More than one model, a model without a supremum, an unknown term, a null value that is
-        not finite; not a Fit, not Axes.
+        not finite or too far from the estimate for a restricted maximum to be found; not a Fit,
+        not Axes.
 
     Examples
     --------
@@ -56,6 +58,9 @@ def three_tests(fit: Any, term: Any, null: float = 0.0, ax: Any = None) -> Axes:
     ax = paper.axes(ax)
     at = subject.fit.profile(subject.contrast, [null])
     height, root = float(subject.drop(at)[0]), abs(float(at.signed_root[0]))
+    if np.isnan(height):
+        status = Status(int(at.status[0])).name
+        raise ValueError(f"null must have a restricted maximum: found status {status} at {null}")
     curve = curve_around(subject, null, root)
     drop = subject.drop(curve)
     ax.plot(curve.value, drop, **CURVE)
