@@ -43,6 +43,8 @@ class Firth:
     rank, separated or not. Restricted fits keep the penalty of the full design (Heinze and
     Schemper 2002, Statistics in Medicine 21:2409–2419, doi:10.1002/sim.1047).
     l + strength·log|I| need not be concave: what is certified is a maximum with its neighbourhood.
+    In small samples near separation it may, restricted, have several maxima; intervals and tests
+    follow the one that the estimate leads to, which need not be the highest.
     """
 
     strength: float = 0.5
@@ -165,12 +167,12 @@ def constants(models: Models) -> np.ndarray:
     found = _constant(models.design, models)
     if models.own is None:
         return found
-    return np.insert(found, models.place, _constant(models.own[..., None], models)[0])
+    return np.insert(found, models.place, _constant(models.own[:, :, None], models)[0])
 
 
 def _constant(design: np.ndarray, models: Models) -> np.ndarray:
     """(p,) the number that a column of a design (n, p) or (B, n, p) is in all rows that count."""
-    used = np.asarray(True)
+    used = np.ones(models.n_rows, bool)
     for counts in (models.weights, models.trials):
         used = used if counts is None else used & (counts > 0)
     if used.ndim == design.ndim:  # rows that any of the models counts

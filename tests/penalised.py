@@ -54,7 +54,8 @@ def derivatives(data: Sets, coef):
     mu, w = expit(eta), data.trials * expit(eta) * expit(-eta)
     across = np.swapaxes(data.X, 1, 2)
     plain = across @ (w[..., None] * data.X)
-    G = data.X @ np.linalg.solve(plain, across)
+    never_singular = 1e-280 * np.eye(data.X.shape[2])  # where all weights underflow: a step too far
+    G = data.X @ np.linalg.solve(plain + never_singular, across)
     c = np.einsum("bii->bi", G)
     tau = data.strength
     score = data.successes - data.trials * mu + 2 * tau * w * c * (0.5 - mu)
@@ -116,19 +117,19 @@ def statistics(data: Sets, peak, coef, held) -> tuple[np.ndarray, np.ndarray]:
 
 
 def wrong_ends(data: Sets, best, j: int, ends, side: int, cutoff: float, method: str, close):
-    """(B,) whether an end (B,) of coefficient j fails to be the first crossing, to `close` (B,).
+    """(B,) whether ends (B,) of coefficient j fail to be the first crossing, to `close` (B,).
 
     On the way from the maximum the statistic stays below its cutoff, and it passes it within
-    `close` of the end.
+    `close` of the end. Of several restricted maxima the highest counts.
     """
     number = ("lr", "score").index(method)
     peak, at, bad = loglik(data, best), best, np.zeros(len(best), bool)
-    gap, others = side * close, np.delete(data.X, j, axis=2)
+    others = np.delete(data.X, j, axis=2)
     flat = np.linalg.pinv(np.where(data.trials[..., None] > 0, others, 0.0)) @ data.X[:, :, [j]]
     flat = np.insert(-flat[..., 0], j, 1.0, axis=1)  # the linear predictors stay near 0
     for share in (0.3, 0.6, 0.85, 0.97, -1.0, 1.0):
         near = np.abs(share) == 1.0
-        value = ends + share * gap if near else best[:, j] + share * (ends - best[:, j])
+        value = ends + share * side * close if near else best[:, j] + share * (ends - best[:, j])
         low = value[:, None] * flat
         starts = (at, low, 0.5 * (at + low), 0.5 * (best + low))
         at = highest(data, starts, [j], value[:, None])
