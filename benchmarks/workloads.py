@@ -144,7 +144,8 @@ def answer(workload: Workload, data: Data) -> tuple[np.ndarray, np.ndarray]:
     given_apart = data.genotypes is not None and data.X.ndim == 2
     own = data.genotypes[: workload.n_models] if given_apart else None
     firth = workload.answer == "firth"
-    fit = jl.fit(data.X, data.y, own=own, penalty="firth" if firth else None)
+    # Only what is needed: `compare` also runs commits that know no penalties.
+    fit = jl.fit(data.X, data.y, penalty="firth") if firth else jl.fit(data.X, data.y, own=own)
     if workload.answer == "fit":
         return fit.coef, fit.status
     ends = fit.confint(method="lr" if firth else workload.answer)
