@@ -11,6 +11,7 @@ from jaxlogit.front import fit
 from jaxlogit.generic import Maximum, maximize, profile_interval
 from jaxlogit.influence import Influence
 from jaxlogit.model import Fit
+from jaxlogit.resampling import Bootstrap, bootstrap
 from jaxlogit.results import Interval, Prediction, Profile, Region, Separation, Test
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "Bootstrap",
     "Diagnosis",
     "Fit",
     "Influence",
@@ -33,6 +35,7 @@ __all__ = [
     "Study",
     "Test",
     "Transform",
+    "bootstrap",
     "core",
     "datasets",
     "fit",

@@ -21,8 +21,10 @@ class Counts(NamedTuple):
     """(B,) clusters; 0 where the rows are the units."""
 
 
-def coded(clusters: Any, models: Models) -> np.ndarray:
+def coded(clusters: Any, models: Models, argument: str = "clusters") -> np.ndarray:
     """Clusters of the rows from 0, (n,) or (B, n) int32, from labels of any hashable kind.
+
+    `argument` is what errors call them.
 
     Raises
     ------
@@ -31,20 +33,20 @@ def coded(clusters: Any, models: Models) -> np.ndarray:
     ValueError
         A wrong shape, or a missing label in a row that its model uses.
     """
-    labels = rectangular("clusters", clusters)
+    labels = rectangular(argument, clusters)
     n, count = models.n_rows, models.n_models
     if labels.shape not in ((n,), (count, n)):
         raise ValueError(
-            f"clusters must have one label for each of the {n} rows of X, or of each of the "
+            f"{argument} must have one label for each of the {n} rows of X, or of each of the "
             f"{count} models' rows: found shape {labels.shape}"
         )
     if models.single:
         labels = labels.reshape(n)
-    _refuse_missing(labels, models)
+    _refuse_missing(labels, models, argument)
     if labels.dtype.kind != "O":
         codes = np.unique(labels, return_inverse=True)[1].reshape(labels.shape)
     else:
-        codes = _numbered(labels)
+        codes = _numbered(labels, argument)
     if codes.ndim == 1:
         return codes.astype(np.int32)
     dense = np.empty(codes.shape, np.int32)  # each model's own clusters from 0
@@ -85,7 +87,7 @@ def _count(weights, trials, codes, n: int) -> Counts:
     return Counts(*fields)
 
 
-def _refuse_missing(labels: np.ndarray, models: Models) -> None:
+def _refuse_missing(labels: np.ndarray, models: Models, argument: str) -> None:
     if labels.dtype.kind == "O":
         missing = np.array([_is_missing(v) for v in labels.ravel()]).reshape(labels.shape)
     elif labels.dtype.kind in "fcmM":
@@ -98,7 +100,7 @@ def _refuse_missing(labels: np.ndarray, models: Models) -> None:
         *model, row = (int(at) for at in np.argwhere(missing)[0])
         found = labels[row] if labels.ndim == 1 else labels[model[0], row]
         where = f"model {model[0]}, row {row}" if model else f"row {row}"
-        raise ValueError(f"clusters must not be missing: found {found} at {where}")
+        raise ValueError(f"{argument} must not be missing: found {found} at {where}")
 
 
 def _is_missing(label: Any) -> bool:
@@ -108,13 +110,13 @@ def _is_missing(label: Any) -> bool:
         return True
 
 
-def _numbered(labels: np.ndarray) -> np.ndarray:
+def _numbered(labels: np.ndarray, argument: str) -> np.ndarray:
     """Labels numbered in the order of their first places."""
     numbers: dict[Any, int] = {}
     try:
         codes = [numbers.setdefault(label, len(numbers)) for label in labels.ravel()]
     except TypeError as error:
-        raise TypeError(f"clusters must hold labels that can be hashed: {error}") from error
+        raise TypeError(f"{argument} must hold labels that can be hashed: {error}") from error
     return np.array(codes).reshape(labels.shape)
 
 

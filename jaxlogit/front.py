@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from jaxlogit import alike, calibrated, data, fitting
-from jaxlogit.data import check_choice
+from jaxlogit.data import Models, check_choice
 from jaxlogit.model import Fit
-from jaxlogit.penalties import Firth, check_penalty
+from jaxlogit.penalties import Firth, Penalty, check_penalty
 
 SOLVERS = ("newton", "lbfgs")
 
@@ -74,6 +74,11 @@ def fit(
     check_choice("solver", solver, SOLVERS)
     penalty = check_penalty(penalty)
     models = data.collect(X, y, trials, weights, offset, names, own)
+    return fit_models(models, penalty, solver)
+
+
+def fit_models(models: Models, penalty: Penalty | None, solver: str = "newton") -> Fit:
+    """Fit models whose data and penalty are checked."""
     once, which = alike.gather(models)
     if not isinstance(penalty, Firth):
         return Fit(models, fitting.fit(once, solver, penalty), which, penalty)

@@ -75,6 +75,16 @@ def restricted(
     return solution.kept[key]
 
 
+def restricted_coefs(solution: Solution, constraints: np.ndarray, nulls: np.ndarray):
+    """The user's coefficients (B, h, p) at restricted maxima, and statuses (B, h)."""
+    found, status = restricted(solution, constraints, nulls)
+    return solution.run(_user_coefs, own=(), extra=(found.coef,)), status
+
+
+def _user_coefs(arrays, coef, *, unroll):
+    return coef @ problem(arrays).transform.T
+
+
 def _restricted(solution: Solution, constraints: np.ndarray, nulls: np.ndarray, height: bool):
     count, h, p = len(solution.status), len(constraints), constraints.shape[2]
     found = _untested((count, h), p)

@@ -25,7 +25,7 @@ FLOORS = (
     "calibrated",
     "generic model",
     "front",
-    "bootstrap",
+    "resampling",
     "study",
     "plots",
     "cli",

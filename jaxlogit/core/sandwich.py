@@ -41,7 +41,7 @@ class Units(NamedTuple):
     frequency: Array
     """() bool: whether a row of weight a stands for a equal rows."""
     factor: Array
-    """() f; nan where there are too few units."""
+    """() f, or (G,) a factor for each cluster; nan where there are too few units."""
     count: Array
     """() how many units there are."""
     codes: Array | None = None

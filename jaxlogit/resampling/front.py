@@ -1,0 +1,121 @@
+"""`bootstrap`: the front door for resampling."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from jaxlogit import data
+from jaxlogit.data import Models, check_count
+from jaxlogit.front import fit_models
+from jaxlogit.penalties import check_penalty
+from jaxlogit.resampling.replicates import run
+from jaxlogit.resampling.result import Bootstrap
+from jaxlogit.resampling.scheme import MOST, check_scheme
+
+
+def bootstrap(
+    X: Any,
+    y: Any,
+    *,
+    replicates: int = 10_000,
+    scheme: str = "pairs",
+    seed: int = 0,
+    strata: Any = None,
+    clusters: Any = None,
+    trials: Any = None,
+    weights: Any = None,
+    offset: Any = None,
+    penalty: Any = None,
+    names: Sequence[str] | None = None,
+    size: int | None = None,
+    multiplier: str | None = None,
+) -> Bootstrap:
+    """Bootstrap a logistic regression: thousands of refits, with nothing dropped or redrawn.
+
+    Parameters
+    ----------
+    X, y, trials, weights, offset, penalty, names
+        As for `jaxlogit.fit`. With y (B, n) each of B data sets is resampled. A case weight goes
+        with its row; rows of weight 0 are left out.
+    replicates : int
+        How many, R. A jackknife has one for each unit, whatever is given.
+    scheme : str
+        "pairs": rows drawn with replacement, as counts. "bayesian": Dirichlet weights, which are
+        never 0, so that no replicate is separated unless the data are. "poisson": independent
+        Poisson counts. "parametric": outcomes drawn from the fitted probabilities. "score": one
+        Newton step on scores with random multipliers, no refits. "jackknife": each unit left out.
+    seed : int
+        With the data set's and the replicate's number it determines what is drawn.
+    strata : (n,) labels, optional
+        Rows are drawn within strata, each as often as it has rows.
+    clusters : (n,) labels, optional
+        What is drawn, weighted or left out are whole clusters of rows.
+    size : int, optional
+        Units drawn in each replicate of "pairs" or "poisson" (m-out-of-n); all by default.
+        Intervals and moments shrink deviations by √(m/n).
+    multiplier : {"rademacher", "webb"}, optional
+        Of scheme "score": ±1, or Webb's six points (the default with at most 12 units).
+
+    Returns
+    -------
+    Bootstrap
+        Coefficients and statuses of all replicates; intervals and tests when asked for.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Bad input, naming argument, rule, value and place: also a scheme that cannot use what is
+        given, labels of another length, a cluster in two strata.
+
+    Examples
+    --------
+    >>> import jaxlogit as jl
+    >>> from jaxlogit import datasets
+    >>> births = datasets.load("birthwt").columns
+    >>> X = [[1, age, smoke] for age, smoke in zip(births["age"], births["smoke"])]
+    >>> boot = jl.bootstrap(X, births["low"], replicates=2000, names=["const", "age", "smoke"])
+    >>> ends = boot.confint(kind="bca")
+    >>> [round(float(end), 1) for end in (ends.lower[2], ends.upper[2])]
+    [0.1, 1.3]
+    """
+    penalty = check_penalty(penalty)
+    models = data.collect(X, y, trials, weights, offset, names)
+    models, used = _used_rows(models)
+    strata, clusters = (_of_rows(labels, used) for labels in (strata, clusters))
+    checked = check_scheme(models, scheme, seed, strata, clusters, size, multiplier, penalty)
+    count = check_count("replicates", replicates, 1)
+    if count > MOST:
+        raise ValueError(f"replicates must be at most 2**32: found {count}")
+    if checked.name == "jackknife":
+        count = checked.n_units
+    fit = fit_models(models, penalty)
+    return Bootstrap(fit, checked, *run(fit, checked, np.arange(count, dtype=np.uint32)))
+
+
+def _used_rows(models: Models) -> tuple[Models, np.ndarray | None]:
+    """The models without rows of weight 0, and which rows are left; None: all are.
+
+    They are not part of the data, and must not be drawn.
+    """
+    weights = models.weights
+    if weights is None or np.all(weights > 0):
+        return models, None
+    if weights.ndim == 2:
+        model, row = (int(i) for i in np.argwhere(weights == 0)[0])
+        raise ValueError("weights must not be 0 where data sets have weights of their own: "
+                         f"found 0 at model {model}, row {row}")  # fmt: skip
+    used = np.flatnonzero(weights > 0)
+    cut: dict[str, Any] = {"design": models.design[..., used, :]}
+    for name in ("y", "trials", "weights", "offset"):
+        array = getattr(models, name)
+        cut[name] = None if array is None else array[..., used]
+    return replace(models, **cut), used
+
+
+def _of_rows(labels: Any, used: np.ndarray | None) -> Any:
+    """Labels of the rows left; of a wrong length as they are, to be refused."""
+    if labels is None or used is None or len(labels) <= int(used[-1]):
+        return labels
+    return np.asarray(labels)[used]

@@ -1,0 +1,107 @@
+"""Intervals and moments from the replicates of one data set: what is defined, and why not."""
+
+import numpy as np
+
+from jaxlogit.core.status import Status
+from jaxlogit.data import check_choice
+from jaxlogit.resampling import kinds, replicates
+from jaxlogit.resampling.acceleration import accelerations
+from jaxlogit.resampling.functional import Functional
+from jaxlogit.resampling.sample import Sample
+from jaxlogit.resampling.scheme import Scheme
+
+
+def check_kind(scheme: Scheme, n_replicates: int, level: float, kind: str) -> None:
+    """Refuse a kind that the scheme does not have, or that takes more replicates."""
+    check_choice("kind", kind, kinds.KINDS)
+    allowed, what = kinds.KINDS, ""
+    if scheme.name == "jackknife":
+        allowed, what = ("normal",), "scheme 'jackknife'"
+    elif scheme.name == "score":
+        allowed, what = ("normal", "basic", "percentile"), "scheme 'score'"
+    elif scheme.shrinkage < 1:
+        allowed, what = ("normal", "basic", "percentile", "studentized"), "fewer draws than units"
+    if kind not in allowed:
+        words = ", ".join(repr(word) for word in allowed)
+        raise ValueError(f"kind must be one of {words} with {what}: found {kind!r}")
+    needed = 2 if kind == "normal" else kinds.least_replicates(level)
+    if n_replicates < needed:
+        raise ValueError(f"replicates must be at least {needed:,} for kind {kind!r} at level "
+                         f"{level}: found {n_replicates:,}")  # fmt: skip
+
+
+def ends(
+    sample: Sample, coef: np.ndarray, wanted: Functional, level: float, kind: str
+) -> kinds.Ends:
+    """Ends (2, q) from the first R replicates' coefficients (R, p).
+
+    Without a finite estimate the replicates' quantiles are all there is.
+    """
+    t, centre = wanted.values(coef), wanted.values(sample.estimate[None])[0]
+    if sample.scheme.name == "jackknife":
+        bias, spread = _jackknife(t, centre, sample.scheme.stratum)
+        value = kinds.normal_ends(centre - bias, spread, level)
+        return kinds.Ends(value, np.zeros_like(value), np.zeros(value.shape, bool))
+    if not np.all(np.isfinite(sample.estimate)) and kind != "percentile":
+        nothing = np.full((2, wanted.size), np.nan)
+        return kinds.Ends(nothing, nothing, np.zeros(nothing.shape, bool))
+    if kind == "bca":
+        return kinds.ends(t, centre, level, kind, acceleration=accelerations(sample, wanted))
+    if kind == "studentized":
+        numbers = np.arange(len(coef), dtype=np.uint32)
+        errors = replicates.std_errors(sample, numbers, coef, wanted)
+        error = replicates.std_error_of_data(sample, wanted)
+        return kinds.ends(t, centre, level, kind, errors=errors, error=error)
+    return kinds.ends(_as_if_all_drawn(t, centre, sample), centre, level, kind)
+
+
+def moments(sample: Sample, coef: np.ndarray, status: np.ndarray, wanted: Functional):
+    """Bias, standard error and status (q,) of a function; nan where they do not exist."""
+    t, centre = wanted.values(coef), wanted.values(sample.estimate[None])[0]
+    good = np.all(np.isfinite(t), axis=0) & np.isfinite(centre)
+    t, centre = np.where(good, t, 0.0), np.where(good, centre, 0.0)
+    if sample.scheme.name == "jackknife":
+        bias, spread = _jackknife(t, centre, sample.scheme.stratum)
+    else:
+        t = _as_if_all_drawn(t, centre, sample)
+        bias = np.mean(t, axis=0) - centre
+        spread = np.std(t, axis=0, ddof=1) if len(t) > 1 else np.full(len(bias), np.nan)
+    found = np.where(good, int(Status.CONVERGED), _why(status)).astype(np.int32)
+    return np.where(good, bias, np.nan), np.where(good, spread, np.nan), found
+
+
+def end_status(
+    value: np.ndarray, coef: np.ndarray, status: np.ndarray, wanted: Functional
+) -> np.ndarray:
+    """Statuses of ends (2, q)."""
+    finite = np.isfinite(value)
+    if np.all(finite):
+        return np.zeros(value.shape, np.int32)
+    ranked = np.isinf(value) & ~np.any(np.isnan(wanted.values(coef)), axis=0)
+    why = np.where(ranked, int(Status.INFINITE), _why(status))
+    return np.where(finite, int(Status.CONVERGED), why).astype(np.int32)
+
+
+def _as_if_all_drawn(t: np.ndarray, centre: np.ndarray, sample: Sample) -> np.ndarray:
+    """Replicates of m draws, their deviations shrunk to those of n."""
+    shrinkage = sample.scheme.shrinkage
+    return t if shrinkage == 1 else centre + shrinkage * (t - centre)
+
+
+def _why(status: np.ndarray) -> int:
+    """The status that says why a number is missing: that of most replicates without an estimate."""
+    lost = status[status != Status.CONVERGED]
+    return int(np.bincount(lost).argmax()) if len(lost) else int(Status.NONFINITE_INPUT)
+
+
+def _jackknife(t: np.ndarray, centre: np.ndarray, stratum: np.ndarray | None):
+    """Jackknife bias and standard error (q,), stratum by stratum."""
+    codes = np.zeros(len(t), int) if stratum is None else stratum
+    bias, variance = np.zeros_like(centre), np.zeros_like(centre)
+    for code in range(int(codes.max()) + 1):
+        part = t[codes == code]
+        size = len(part)
+        with np.errstate(invalid="ignore"):  # a unit whose loss separates the rest
+            bias += (size - 1) * (np.mean(part, axis=0) - centre)
+            variance += (size - 1) / size * np.sum((part - np.mean(part, axis=0)) ** 2, axis=0)
+    return bias, np.sqrt(variance)

@@ -1,0 +1,180 @@
+"""Interval ends from the replicates of one number: normal, basic, percentile, studentized, BCa.
+
+With t the R replicates, t₀ the estimate and q(α) the quantile of t at α:
+
+    normal       t₀ − bias ± z·sd,
+    basic        2t₀ − q(1 − α),  2t₀ − q(α),
+    percentile   q(α),  q(1 − α),
+    studentized  t₀ − se·q*(1 − α),  t₀ − se·q*(α)  with q* of (t − t₀)/se*,
+    bca          q(Φ(z₀ + w/(1 − a·w))),  w = z₀ ± z,  Φ(z₀) = #{t < t₀}/R.
+
+Quantiles are the (R + 1)α-th order statistics, in between interpolated on the normal scale.
+Replicates may be ±∞, and keep their rank. One without a value (nan) may lie anywhere: for a lower
+end it counts as −∞, for an upper end as +∞, so that the interval is never too short for it.
+Sources: Davison and Hinkley (1997), Bootstrap Methods and their Application, chapter 5,
+doi:10.1017/CBO9780511802843; Efron (1987), Journal of the American Statistical Association
+82:171–185, doi:10.1080/01621459.1987.10478410.
+
+Monte Carlo errors are of first order: those of mean and standard deviation from the moments of t;
+those of a quantile from the binomial error of its rank and the spacing of the order statistics
+one such error to each side; in BCa the error of z₀ goes with it, correlated as two values of one
+empirical distribution are.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+KINDS = ("normal", "basic", "percentile", "studentized", "bca")
+WHOLE = 1e-9  # of a rank: nearer to a whole number it is one, and rounding
+
+
+class Ends(NamedTuple):
+    """Interval ends (2, q), lower first."""
+
+    value: np.ndarray
+    error: np.ndarray
+    """Monte Carlo standard errors."""
+    extreme: np.ndarray
+    """bool: the quantile lies beyond the first or last order statistic, which took its place."""
+
+
+def least_replicates(level: float) -> int:
+    """How many replicates the outermost order statistic at a level needs."""
+    return int(np.ceil(2.0 / (1.0 - level) - 1.0 - WHOLE))
+
+
+def ends(
+    t: np.ndarray,
+    centre: np.ndarray,
+    level: float,
+    kind: str,
+    errors: np.ndarray | None = None,
+    error: np.ndarray | None = None,
+    acceleration: np.ndarray | None = None,
+) -> Ends:
+    """Ends from replicates (R, q) and estimates (q,).
+
+    `errors` (R, q) and `error` (q,) are the standard errors of "studentized", `acceleration` (q,)
+    is that of "bca".
+    """
+    tail = 0.5 * (1.0 - level)
+    if kind == "normal":
+        return _normal(t, centre, tail)
+    if kind == "studentized":
+        assert errors is not None and error is not None
+        with np.errstate(invalid="ignore", divide="ignore"):
+            t = np.where(np.isfinite(t), (t - centre) / errors, np.nan)
+        return _mirrored(_quantiles(t, tail), centre, error)
+    if kind == "basic":
+        return _mirrored(_quantiles(t - centre, tail), centre, np.ones_like(centre))
+    if kind == "percentile":
+        return _quantiles(t, tail)
+    assert acceleration is not None
+    return _bca(t, centre, tail, acceleration)
+
+
+def normal_ends(centre: np.ndarray, spread: np.ndarray, level: float) -> np.ndarray:
+    """Centre ± z·spread, (2, q)."""
+    reach = ndtri(0.5 * (1.0 + level)) * spread
+    return np.stack([centre - reach, centre + reach])
+
+
+def _normal(t: np.ndarray, centre: np.ndarray, tail: float) -> Ends:
+    reach = -ndtri(tail) * np.array([[-1.0], [1.0]])
+    good = np.all(np.isfinite(t), axis=0) & (len(t) > 1)
+    t = np.where(good, t, 0.0)
+    mean, count = np.mean(t, axis=0), len(t)
+    away = t - mean
+    sd = np.sqrt(np.sum(away**2, axis=0) / max(count - 1, 1))
+    value = centre - (mean - centre) + reach * sd
+    third, fourth = np.mean(away**3, axis=0), np.mean(away**4, axis=0)
+    size = np.where(sd > 0, sd, 1.0)
+    spread = np.maximum(fourth - sd**4, 0.0) / (4 * size**2)
+    error = np.sqrt(
+        np.maximum(sd**2 + reach**2 * spread - 2 * reach * third / (2 * size), 0.0) / count
+    )
+    value, error = np.where(good, value, np.nan), np.where(good, error, np.nan)
+    return Ends(value, error, np.zeros(value.shape, bool))
+
+
+def _quantiles(t: np.ndarray, tail: float) -> Ends:
+    """Quantiles at `tail` and 1 − `tail`, of what is never too short."""
+    found = []
+    for side, share in zip(sorted_sides(t), (tail, 1.0 - tail), strict=True):
+        spread = np.sqrt(share * (1.0 - share) / len(t))
+        parts = [quantile(column, share, spread) for column in side.T]
+        found.append([np.array(part) for part in zip(*parts, strict=True)])
+    return Ends(*(np.stack(pair) for pair in zip(*found, strict=True)))
+
+
+def _mirrored(found: Ends, centre: np.ndarray, scale: np.ndarray) -> Ends:
+    """t₀ − scale·q(1 − α) and t₀ − scale·q(α)."""
+    value, error, extreme = (part[::-1] for part in found)
+    return Ends(centre - scale * value, scale * error, extreme)
+
+
+def _bca(t: np.ndarray, centre: np.ndarray, tail: float, acceleration: np.ndarray) -> Ends:
+    """BCa ends. Where replicates lack a value, the outermost over all places they may have."""
+    sides = sorted_sides(t)
+    value, error = np.full((2, t.shape[1]), np.nan), np.full((2, t.shape[1]), np.nan)
+    extreme = np.zeros((2, t.shape[1]), bool)
+    for j, (t0, a) in enumerate(zip(centre, acceleration, strict=True)):
+        below = {float(np.mean(side[:, j] < t0)) for side in sides}
+        for i, (side, z) in enumerate(zip(sides, (ndtri(tail), -ndtri(tail)), strict=True)):
+            found = [_bca_end(side[:, j], share, a, z) for share in below]
+            pick = min if i == 0 else max
+            value[i, j], error[i, j], extreme[i, j] = pick(found, key=lambda end: end[0])
+    return Ends(value, error, extreme)
+
+
+def _bca_end(t: np.ndarray, below: float, a: float, z: float):
+    """One end, its Monte Carlo error, and whether it lies beyond the order statistics."""
+    count = len(t)
+    if below in (0.0, 1.0):  # all replicates on one side of the estimate: z₀ is infinite
+        return float(t[-1] if below == 1.0 else t[0]), np.nan, True
+    z0 = ndtri(below)
+    w = z0 + z
+    share = ndtr(z0 + w / (1.0 - a * w))
+    slope = np.exp(-0.5 * ndtri(share) ** 2 + 0.5 * z0**2) * (1.0 + 1.0 / (1.0 - a * w) ** 2)
+    variance = share * (1 - share) + slope**2 * below * (1 - below)
+    variance -= 2 * slope * (min(share, below) - share * below)
+    return quantile(t, share, np.sqrt(max(variance, 0.0) / count))
+
+
+def sorted_sides(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Replicates (R, q) sorted, those without a value first, and the same with them last."""
+    if not np.any(np.isnan(t)):
+        both = np.sort(t, axis=0)
+        return both, both
+    low, high = (np.sort(np.where(np.isnan(t), end, t), axis=0) for end in (-np.inf, np.inf))
+    return low, high
+
+
+def quantile(t: np.ndarray, share: float, spread: float) -> tuple[float, float, bool]:
+    """The quantile of sorted t (R,), its error when `share` has the error `spread`, and if extreme.
+
+    Between two order statistics it is interpolated on the normal scale; where one of them is
+    infinite, it is that.
+    """
+    value, extreme = _interpolated(t, share)
+    around = _interpolated(t, share - spread)[0], _interpolated(t, share + spread)[0]
+    known = np.isfinite(value) and np.all(np.isfinite(around))
+    return value, 0.5 * (around[1] - around[0]) if known else np.nan, extreme
+
+
+def _interpolated(t: np.ndarray, share: float) -> tuple[float, bool]:
+    count = len(t)
+    rank = (count + 1) * share
+    k = int(np.floor(rank + WHOLE))
+    if not 1 <= k <= count or (k == count and rank > count + WHOLE):
+        return float(t[0] if k < 1 else t[-1]), True
+    if abs(rank - k) <= WHOLE:
+        return float(t[k - 1]), False
+    low, high = float(t[k - 1]), float(t[k])
+    for end in (low, high):
+        if not np.isfinite(end):
+            return end, False
+    from_, to = ndtri(k / (count + 1)), ndtri((k + 1) / (count + 1))
+    return low + (ndtri(share) - from_) / (to - from_) * (high - low), False

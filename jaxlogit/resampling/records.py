@@ -1,0 +1,140 @@
+"""What a bootstrap hands out, as plain records."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from jaxlogit.model import Fit
+from jaxlogit.results import Record
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class BootstrapInterval(Record):
+    """Bootstrap confidence intervals; from `Bootstrap.confint`.
+
+    Attributes
+    ----------
+    lower, upper : (q,) or (B, q) arrays
+        Ends on the scale of the contrasts (log-odds) or of the transform; ±inf where the
+        order statistics asked for are, nan where the kind is undefined.
+    lower_status, upper_status : int32 arrays like `lower`
+        CONVERGED; INFINITE where so many replicates are infinite that the end is; for an end that
+        is missing, or infinite since replicates without a value may lie anywhere, the `Status`
+        that most of the replicates without a finite estimate have.
+    lower_error, upper_error : arrays like `lower`
+        Monte Carlo standard errors: what another seed would change. nan for an infinite end.
+    lower_extreme, upper_extreme : bool arrays like `lower`
+        Whether the end would lie beyond the first or last replicate, which took its place.
+    level : float
+    kind : str
+    names : tuple of str
+    n_undefined : int
+        Replicates without a finite estimate.
+    """
+
+    lower: np.ndarray
+    upper: np.ndarray
+    lower_status: np.ndarray
+    upper_status: np.ndarray
+    lower_error: np.ndarray
+    upper_error: np.ndarray
+    lower_extreme: np.ndarray
+    upper_extreme: np.ndarray
+    level: float
+    kind: str
+    names: tuple[str, ...]
+    n_undefined: int
+
+    @property
+    def reason(self) -> str | None:
+        """Why ends are missing or infinite, in words; None where none are."""
+        if np.all(np.isfinite(self.lower)) and np.all(np.isfinite(self.upper)):
+            return None
+        lost = f"{self.n_undefined:,} replicates have no finite estimate"
+        if self.kind == "normal":
+            return f"{lost}: the mean and variance of all do not exist"
+        if self.kind == "studentized":
+            return f"{lost}, and so no standard error: they may lie anywhere"
+        return f"{lost}: they keep their rank, and where they have none may lie anywhere"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Moments(Record):
+    """Bootstrap bias and standard error; from `Bootstrap.moments`.
+
+    Attributes
+    ----------
+    bias : (q,) or (B, q) array
+        Mean of the replicates less the estimate.
+    std_error : array like `bias`
+        Standard deviation of the replicates.
+    status : int32 array like `bias`
+        CONVERGED, or the commonest status of the replicates that leave both undefined (nan).
+    names : tuple of str
+    """
+
+    bias: np.ndarray
+    std_error: np.ndarray
+    status: np.ndarray
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class BootstrapTest(Record):
+    """Bootstrap tests; from `Bootstrap.test`.
+
+    Attributes
+    ----------
+    statistic : (q,) or (B, q) array, without q for a joint test
+        The chi-square statistic of the data.
+    df : int
+    p_value : array like `statistic`
+        (1 + #{T* ≥ T})/(R + 1).
+    p_error : array like `statistic`
+        Its Monte Carlo standard error.
+    mean : array like `statistic`
+        Mean of the replicates' statistics: df where the chi-square distribution is right.
+    bartlett_p_value : array like `statistic`
+        The chi-square tail of df·T/mean, for p values below 1/R; nan where `mean` is.
+    n_undefined : int array like `statistic`
+        Replicates without a statistic, counted as beyond T.
+    status : int32 array like `statistic`
+        Of the data's statistic; the p value is nan unless it is converged.
+    method : str
+    names : tuple of str
+    """
+
+    __test__ = False  # not a test case, whatever a test runner makes of the name
+
+    statistic: np.ndarray
+    df: int
+    p_value: np.ndarray
+    p_error: np.ndarray
+    mean: np.ndarray
+    bartlett_p_value: np.ndarray
+    n_undefined: np.ndarray
+    status: np.ndarray
+    method: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Replay:
+    """One replicate rebuilt; from `Bootstrap.replay`.
+
+    Attributes
+    ----------
+    weights : (n,) array or None
+        What each row counts in the replicate, its case weight included: the multipliers of the
+        scores under scheme "score".
+    y : (n,) array
+        Successes: drawn ones under scheme "parametric".
+    coef : (p,) array
+    fit : Fit or None
+        The replicate fitted as any other model; None under scheme "score", which fits none.
+    """
+
+    weights: np.ndarray | None
+    y: np.ndarray
+    coef: np.ndarray
+    fit: Fit | None

@@ -1,0 +1,228 @@
+"""The estimates of a bootstrap's replicates: made in blocks on the device, from their numbers.
+
+Nearly all replicates are fitted where they are drawn, from the estimate of the whole data, and
+neither weights nor outcomes leave the device. What has no certificate then (a replicate may be
+separated) is drawn again as data, and fitted as any other model: its coefficients may be
+infinite, and stay so.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxlogit import batch, fitting, intervals, memory
+from jaxlogit.core import resample
+from jaxlogit.core.resample import Source
+from jaxlogit.core.status import Status
+from jaxlogit.core.tasks import UNDECIDED, Budget
+from jaxlogit.core.working import Arrays
+from jaxlogit.data import Models
+from jaxlogit.model import Fit
+from jaxlogit.penalties import Firth
+from jaxlogit.resampling import tasks
+from jaxlogit.resampling.functional import Functional, derivative
+from jaxlogit.resampling.sample import Sample, centred, fit_again, sample_of
+from jaxlogit.resampling.scheme import Scheme
+from jaxlogit.solution import FEW
+
+FIRST = Budget(np.int32(3), np.int32(1))  # from the estimate: enough for nearly all
+REST = Budget(np.int32(0), np.int32(12))
+FIRTH_STEPS = np.int32(8)
+DRAWN = 1 << 22  # numbers of drawn data in memory at a time: 32 MiB
+
+
+class Estimates(NamedTuple):
+    """Coefficients (k, p) of replicates, ±inf or nan where a status says so, and statuses (k,)."""
+
+    coef: np.ndarray
+    status: np.ndarray
+
+
+def estimates(sample: Sample, numbers: np.ndarray) -> Estimates:
+    """Coefficients and statuses of the replicates with these numbers, (k,) uint32."""
+    if sample.scheme.name == "score":
+        return _one_step(sample, numbers)
+    count, p = len(numbers), sample.models.n_terms
+    coef, status = np.full((count, p), np.nan), np.full(count, UNDECIDED, np.int32)
+    task = _quick_task(sample)
+    if task is not None and sample.arrays is not None and np.all(np.isfinite(sample.start)):
+        coef, status = _quickly(sample, numbers, *task)
+    left = np.flatnonzero(status == UNDECIDED)
+    for part, fit in refits(sample, numbers[left]):
+        coef[left[part]], status[left[part]] = fit.coef, fit.status
+    return Estimates(coef, status)
+
+
+def refits(
+    sample: Sample, numbers: np.ndarray, source: Source | None = None
+) -> Iterator[tuple[slice, Fit]]:
+    """The replicates as models of their own, so many at a time: which of them, and their fit."""
+    step = max(1, DRAWN // sample.models.n_rows)
+    for start in range(0, len(numbers), step):
+        part = slice(start, min(start + step, len(numbers)))
+        yield part, fit_again(drawn(sample, numbers[part], source), sample.fit._penalty)
+
+
+def drawn(sample: Sample, numbers: np.ndarray, source: Source | None = None) -> Models:
+    """The data of replicates, each with its weights (k, n) or its outcomes."""
+    draw = resample.row_weights if sample.scheme.weighs else resample.outcomes
+    rows = batch.run(
+        tasks.drawn, len(numbers), numbers.astype(np.uint32), source or sample.source,
+        row_elements=sample.models.n_rows, layout=sample.layout, draw=draw,
+    )  # fmt: skip
+    models = replace(sample.models, n_models=len(numbers), single=False)
+    if not sample.scheme.weighs:
+        return replace(models, y=rows)
+    return replace(models, weights=rows if models.weights is None else rows * models.weights)
+
+
+def weights_by_unit(sample: Sample, numbers: np.ndarray) -> np.ndarray:
+    """Weights or multipliers of the units, (k, G)."""
+    return batch.run(
+        tasks.drawn, len(numbers), numbers.astype(np.uint32), sample.source,
+        row_elements=sample.scheme.n_units, layout=sample.layout, draw=resample.unit_weights,
+    )  # fmt: skip
+
+
+def std_errors(
+    sample: Sample, numbers: np.ndarray, coef: np.ndarray, wanted: Functional
+) -> np.ndarray:
+    """Standard errors (k, q) of a function of the coefficients in replicates; nan where not finite.
+
+    By the delta method, from the replicate's own information, or from its sum over clusters of
+    squared scores (CR0) where clusters are the units. `coef` (k, p) are the replicates' own.
+    """
+    out = np.full((len(coef), wanted.size), np.nan)
+    index = np.flatnonzero(np.all(np.isfinite(coef), axis=1))
+    if _quick_task(sample) is None:
+        for part, fit in refits(sample, numbers[index]):
+            out[index[part]] = _delta_errors(fit, wanted)
+        return out
+    if not len(index):
+        return out
+    assert sample.arrays is not None and sample.arrays.transform is not None
+    working = np.linalg.solve(sample.arrays.transform, coef[index].T).T
+    out[index] = batch.run(
+        tasks.std_error, len(index), (numbers[index].astype(np.uint32), coef[index], working),
+        (_penalized(sample), sample.source, wanted.contrasts), row_elements=sample.row_elements,
+        layout=sample.layout, weighs=sample.scheme.weighs, function=wanted.function,
+        unroll=len(index) > FEW,
+    )  # fmt: skip
+    return out
+
+
+def covariances(sample: Sample, numbers: np.ndarray, coef: np.ndarray) -> np.ndarray:
+    """Covariances (k, p, p) of replicates' coefficients, as `std_errors`."""
+    p = coef.shape[1]
+    out = np.full((len(coef), p, p), np.nan)
+    index = np.flatnonzero(np.all(np.isfinite(coef), axis=1))
+    if _quick_task(sample) is None:
+        for part, fit in refits(sample, numbers[index]):
+            out[index[part]] = fit.covariance
+    elif len(index):
+        assert sample.arrays is not None and sample.arrays.transform is not None
+        working = np.linalg.solve(sample.arrays.transform, coef[index].T).T
+        out[index] = batch.run(
+            tasks.covariance, len(index), (numbers[index].astype(np.uint32), working),
+            (_penalized(sample), sample.source), row_elements=sample.row_elements,
+            layout=sample.layout, weighs=sample.scheme.weighs, unroll=len(index) > FEW,
+        )  # fmt: skip
+    return out
+
+
+def _delta_errors(fit: Fit, wanted: Functional) -> np.ndarray:
+    slopes = np.stack([derivative(wanted, coef) for coef in fit.coef])
+    return np.sqrt(np.einsum("kqp,kpr,kqr->kq", slopes, fit.covariance, slopes))
+
+
+def _one_step(sample: Sample, numbers: np.ndarray) -> Estimates:
+    """The estimate and one Newton step on scores with random multipliers."""
+    influence = sample.influence
+    if sample.scheme.stratum is not None:
+        influence = centred(influence, sample.scheme.stratum)
+    coef = batch.run(
+        tasks.step, len(numbers), numbers.astype(np.uint32),
+        (sample.source, sample.estimate, influence),
+        row_elements=sample.scheme.n_units, layout=sample.layout,
+    )  # fmt: skip
+    return Estimates(coef, np.zeros(len(numbers), np.int32))
+
+
+def _quick_task(sample: Sample) -> tuple[Callable, tuple] | None:
+    """The task that fits a replicate where it is drawn, and what it takes; None: no such task."""
+    match sample.fit._penalty:
+        case None:
+            return tasks.quick_fit, (FIRST, REST)
+        case Firth(intercept="penalized"):
+            return tasks.quick_firth, (FIRTH_STEPS,)
+    return None
+
+
+def _quickly(sample: Sample, numbers, task: Callable, budgets: tuple):
+    """Coefficients and statuses, UNDECIDED without a certificate."""
+    count = len(numbers)
+    begun = np.broadcast_to(sample.start, (count, sample.models.n_terms))
+    options: dict[str, Any] = {
+        "row_elements": sample.row_elements,
+        "size": batch.block_size(count, sample.row_elements),
+        "layout": sample.layout,
+        "weighs": sample.scheme.weighs,
+        "unroll": count > FEW,
+        "single": fitting.SINGLE,
+    }
+    arrays = _penalized(sample)
+    numbers = numbers.astype(np.uint32)
+
+    def run(start, budget, index=None):
+        shared = (arrays, sample.source, budget)
+        return batch.run(task, count, (numbers, start), shared, index=index, **options)
+
+    found = run(begun, budgets[0])
+    for budget in budgets[1:]:
+        left = np.flatnonzero(found.status == UNDECIDED)
+        if len(left):
+            again = run(found.coef, budget, left)
+            for name in ("coef", "user_coef", "status"):
+                getattr(found, name)[left] = getattr(again, name)
+    return found.user_coef, found.status
+
+
+def _penalized(sample: Sample) -> Arrays:
+    assert sample.arrays is not None
+    penalty = sample.fit._penalty
+    if not isinstance(penalty, Firth):
+        return sample.arrays
+    augmented = np.float64(1) if penalty.std_error == "augmented" else None
+    return sample.arrays._replace(strength=np.float64(penalty.strength), augmented=augmented)
+
+
+def std_error_of_data(sample: Sample, wanted: Functional) -> np.ndarray:
+    """Standard errors (q,) of a function at the estimate, as those of replicates."""
+    slopes = derivative(wanted, sample.estimate)
+    if sample.scheme.unit is None:
+        solution = sample.fit._solution
+        return intervals.std_errors(solution, solution.wide(slopes))[0]
+    return np.sqrt(np.sum((slopes @ sample.influence) ** 2, axis=1))
+
+
+def run(
+    fit: Fit, scheme: Scheme, numbers: np.ndarray, advance: Callable[[int], None] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients (B, k, p) and statuses (B, k) of replicates by number, data set by data set."""
+    count, p = fit.n_models, len(fit.names)
+    memory.demand(8 * count * len(numbers) * (p + 1), f"{len(numbers):,} replicates")
+    coef = np.full((count, len(numbers), p), np.nan)
+    status = np.zeros((count, len(numbers)), np.int32)
+    needs = scheme.name in ("parametric", "score")
+    for b in range(count):
+        sample = sample_of(fit, scheme, b)
+        own = int(sample.fit.status)
+        if own == Status.RANK_DEFICIENT or (needs and own != Status.CONVERGED):
+            status[b] = own  # a subset of its rows has no higher rank
+        else:
+            coef[b], status[b] = estimates(sample, numbers)
+        if advance is not None:
+            advance(b)
+    return coef, status

@@ -1,0 +1,91 @@
+"""What the device does for one replicate: draw it, fit it, give its standard errors."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxlogit.core import firth, resample, sandwich, tasks
+from jaxlogit.core.resample import Layout, Source
+from jaxlogit.core.working import Arrays
+
+
+class Found(NamedTuple):
+    """Where the fit of a replicate ended; UNDECIDED without a certificate."""
+
+    coef: Any
+    user_coef: Any
+    status: Any
+
+
+def _replicate(arrays: Arrays, source: Source, number, layout: Layout, weighs: bool) -> Arrays:
+    """The data of one replicate."""
+    if not weighs:
+        return arrays._replace(y=resample.outcomes(source, number, layout))
+    weights = resample.row_weights(source, number, layout)
+    return arrays._replace(weights=weights if arrays.weights is None else weights * arrays.weights)
+
+
+def quick_fit(lane, shared, *, layout, weighs, unroll, single):
+    """A fit by maximum likelihood from a start (p,), in working coordinates."""
+    arrays, source, budget = shared
+    number, start = lane
+    found = tasks.quick_fit(
+        _replicate(arrays, source, number, layout, weighs), start, budget,
+        unroll=unroll, single=single,
+    )  # fmt: skip
+    return Found(found.coef, found.user_coef, found.status)
+
+
+def quick_firth(lane, shared, *, layout, weighs, unroll, single):
+    """A fit under Firth's penalty."""
+    arrays, source, max_steps = shared
+    number, _ = lane
+    found = firth.quick_fit(
+        _replicate(arrays, source, number, layout, weighs), max_steps, unroll=unroll, single=single
+    )
+    return Found(found.coef, found.user_coef, found.status)
+
+
+def drawn(number, source, *, layout, draw):
+    """What the replicate draws."""
+    return draw(source, number, layout)
+
+
+def step(number, shared, *, layout):
+    """The estimate and one Newton step on scores with random multipliers, (p,)."""
+    source, estimate, influence = shared
+    return estimate + influence @ resample.unit_weights(source, number, layout)
+
+
+def std_error(lane, shared, *, layout, weighs, function, unroll):
+    """Standard errors (q,) of a function of the coefficients by the delta method."""
+    number, user_coef, coef = lane
+    arrays, source, contrasts = shared
+    replicate = _replicate(arrays, source, number, layout, weighs)
+    slopes = jax.jacfwd(function)(user_coef, contrasts)
+    if source.unit is None:
+        return tasks.std_error(replicate, coef, slopes, unroll=unroll)
+    clustered = sandwich.Layout("CR0", layout.n_units)
+    units = _clusters(source, number, layout)
+    return sandwich.std_error(replicate, coef, units, slopes, layout=clustered, unroll=unroll)
+
+
+def covariance(lane, shared, *, layout, weighs, unroll):
+    """The covariance of the user's coefficients, (p, p)."""
+    number, coef = lane
+    arrays, source = shared
+    replicate = _replicate(arrays, source, number, layout, weighs)
+    if source.unit is None:
+        return tasks.covariance(replicate, coef, unroll=unroll)
+    clustered = sandwich.Layout("CR0", layout.n_units)
+    units = _clusters(source, number, layout)
+    return sandwich.covariance(replicate, coef, units, layout=clustered, unroll=unroll)
+
+
+def _clusters(source: Source, number, layout: Layout) -> sandwich.Units:
+    """A cluster drawn w times is w of them: their squares add up to a w-th of its square."""
+    weights = resample.unit_weights(source, number, layout)
+    copies = jnp.where(weights > 0, 1.0 / jnp.where(weights > 0, weights, 1.0), 0.0)
+    one = jnp.ones(())
+    return sandwich.Units(one > 0, copies, one, source.unit)

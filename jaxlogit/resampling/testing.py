@@ -1,0 +1,191 @@
+"""Bootstrap tests: the data's statistic among those of replicates in which the null is true."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jaxlogit import hypotheses
+from jaxlogit.core import tails
+from jaxlogit.core.influence import SPARE
+from jaxlogit.core.status import Status
+from jaxlogit.data import check_choice, check_contrasts, check_hypotheses
+from jaxlogit.resampling import replicates
+from jaxlogit.resampling.records import BootstrapTest, Replay
+from jaxlogit.resampling.sample import Sample, fit_again
+
+if TYPE_CHECKING:
+    from jaxlogit.resampling.result import Bootstrap
+
+METHODS = ("wald", "lr", "score")
+SAME = 1e-9  # relative: statistics that differ by less are equal, and rounding
+PORTION = 1 << 20  # numbers in covariances at a time
+
+
+def test(boot: "Bootstrap", method: str, null: Any, contrasts: Any, joint: bool) -> BootstrapTest:
+    """Test hypotheses in every data set; see `Bootstrap.test`."""
+    allowed = ("score",) if boot.scheme == "score" else METHODS
+    check_choice("method", method, allowed)
+    if boot.scheme == "jackknife":
+        raise ValueError("scheme must be one that draws at random for tests: found 'jackknife'")
+    rows, labels = check_contrasts(contrasts, boot.names)
+    constraints, nulls = check_hypotheses(rows, null, joint, method)
+    found = []
+    for b in range(len(boot._status)):
+        sample = boot._sample(b)
+        found.append(_compared(boot, b, sample, constraints, nulls, method))
+    parts = [np.stack(part) for part in zip(*found, strict=True)]
+    if joint:
+        parts = [part[:, 0] for part in parts]
+    statistic, p_value, p_error, mean, undefined, status = map(boot._out, parts)
+    df = constraints.shape[1]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        tail = tails.p_value(df * statistic / mean, df)
+    return BootstrapTest(
+        statistic, df, p_value, p_error, mean, tail, undefined, status, method, labels
+    )
+
+
+def _compared(boot, b: int, sample: Sample, constraints, nulls, method: str):
+    """Statistic, p value, its error, mean, number undefined and status of hypotheses, (h,) each."""
+    numbers = np.arange(boot.n_replicates, dtype=np.uint32)
+    if boot.scheme == "score":
+        observed, replicated, status = _multiplied(sample, numbers, constraints, nulls)
+    else:
+        observed, status = _observed(sample, constraints, nulls, method)
+        if boot.scheme == "parametric":
+            replicated = _under_null(sample, numbers, constraints, nulls, method)
+        else:
+            replicated = _around_estimate(sample, numbers, boot._coef[b], constraints, method)
+    good = (status == Status.CONVERGED) & np.isfinite(observed)
+    undefined = np.sum(np.isnan(replicated), axis=0)
+    beyond = ~(replicated < observed * (1.0 - SAME))
+    p_value = (1.0 + np.sum(beyond, axis=0)) / (1.0 + len(numbers))
+    error = np.sqrt(p_value * (1.0 - p_value) / len(numbers))
+    parts = observed, p_value, error, np.mean(replicated, axis=0)
+    return *(np.where(good, part, np.nan) for part in parts), undefined, status
+
+
+def _observed(sample: Sample, constraints, nulls, method: str):
+    """Statistics (h,) of the data, and statuses."""
+    if method == "wald" and sample.scheme.unit is not None:
+        middle = sample.influence @ sample.influence.T
+        value = _quadratic(sample.estimate[None], middle[None], constraints, nulls)[0]
+        return value, np.full(len(value), int(sample.fit.status), np.int32)
+    solution = sample.fit._solution
+    value, status = hypotheses.statistics(solution, solution.wide(constraints), nulls, method)
+    return value[0], status[0]
+
+
+def _around_estimate(sample: Sample, numbers, coef, constraints, method: str) -> np.ndarray:
+    """Statistics (R, h) of the hypothesis that the replicate's truth is the data's estimate."""
+    truth = constraints @ sample.estimate
+    out = np.full((len(numbers), len(constraints)), np.nan)
+    if method == "wald":
+        step = max(1, PORTION // coef.shape[1] ** 2)
+        for start in range(0, len(numbers), step):
+            part = slice(start, start + step)
+            covariance = replicates.covariances(sample, numbers[part], coef[part])
+            out[part] = _quadratic(coef[part], covariance, constraints, truth)
+        return out
+    for part, fit in replicates.refits(sample, numbers):
+        out[part] = _statistics(fit, constraints, truth, method)
+    return out
+
+
+def _under_null(sample: Sample, numbers, constraints, nulls, method: str) -> np.ndarray:
+    """Statistics (R, h) in outcomes drawn at each hypothesis's restricted maximum."""
+    solution = sample.fit._solution
+    coef, _ = hypotheses.restricted_coefs(solution, solution.wide(constraints), nulls)
+    out = np.full((len(numbers), len(constraints)), np.nan)
+    for h in range(len(constraints)):
+        if not np.all(np.isfinite(coef[0, h])):
+            continue
+        source = sample.with_outcomes(coef[0, h, : sample.models.n_terms])
+        one = slice(h, h + 1)
+        for part, fit in replicates.refits(sample, numbers, source):
+            out[part, h] = _statistics(fit, constraints[one], nulls[one], method)[:, 0]
+    return out
+
+
+def _statistics(fit, constraints, nulls, method: str) -> np.ndarray:
+    solution = fit._solution
+    value, status = hypotheses.statistics(solution, solution.wide(constraints), nulls, method)
+    return np.where(status == Status.CONVERGED, value, np.nan)
+
+
+def _multiplied(sample: Sample, numbers, constraints, nulls):
+    """Generalised score statistics: of the data, and with the units' scores multiplied, (R, h)."""
+    solution = sample.fit._solution
+    coef, status = hypotheses.restricted_coefs(solution, constraints, nulls)
+    multipliers = replicates.weights_by_unit(sample, numbers)
+    observed, replicated = [], []
+    for h in range(len(constraints)):
+        scores = _unit_scores(sample, coef[0, h], constraints[h])
+        observed.append(_score_statistic(scores, np.ones((1, scores.shape[1])))[0])
+        replicated.append(_score_statistic(scores, multipliers))
+    return np.array(observed), np.stack(replicated, axis=1), status[0]
+
+
+def _unit_scores(sample: Sample, coef: np.ndarray, constraint: np.ndarray) -> np.ndarray:
+    """C I⁻¹ u_g of the units at a restricted maximum, (q, G)."""
+    models = sample.models
+    eta = models.design @ coef + (0.0 if models.offset is None else models.offset)
+    mu = 1.0 / (1.0 + np.exp(-eta))
+    weights = 1.0 if models.weights is None else models.weights
+    total = weights * (1.0 if models.trials is None else models.trials)
+    information = (models.design * (total * mu * (1.0 - mu))[:, None]).T @ models.design
+    along = constraint @ np.linalg.solve(information, models.design.T)
+    by_row = along * (weights * models.y - total * mu)
+    if sample.scheme.unit is None:
+        return by_row
+    return np.stack([np.bincount(sample.scheme.unit, r, sample.scheme.n_units) for r in by_row])
+
+
+def _score_statistic(scores: np.ndarray, multipliers: np.ndarray) -> np.ndarray:
+    """(Σ v z)'(Σ v² z z')⁻¹(Σ v z) for multipliers (k, G), (k,)."""
+    total = multipliers @ scores.T
+    q = len(scores)
+    pairs = (scores[:, None] * scores[None, :]).reshape(q * q, -1)
+    middle = (multipliers**2 @ pairs.T).reshape(-1, q, q)
+    return _solved(total, middle)
+
+
+def _quadratic(coef, covariance, constraints, nulls) -> np.ndarray:
+    """(Cβ − b)'(C V C')⁻¹(Cβ − b) for models (k, p), (k, p, p) and hypotheses (h, q, p): (k, h)."""
+    out = []
+    for constraint, null in zip(constraints, nulls, strict=True):
+        with np.errstate(invalid="ignore"):
+            gap = coef @ constraint.T - null
+        out.append(_solved(gap, constraint @ covariance @ constraint.T))
+    return np.stack(out, axis=1)
+
+
+def _solved(gap: np.ndarray, middle: np.ndarray) -> np.ndarray:
+    """g'M⁻¹g, nan where M is singular or anything is not finite."""
+    good = np.all(np.isfinite(gap), axis=1) & np.all(np.isfinite(middle), axis=(1, 2))
+    out = np.full(len(gap), np.nan)
+    size = np.sqrt(np.einsum("kqq->kq", np.where(good[:, None, None], middle, 1.0)))
+    good &= np.all(size > 0, axis=1)
+    scaled = middle[good] / (size[good][:, :, None] * size[good][:, None, :])
+    reduced = gap[good] / size[good]
+    regular = np.linalg.eigvalsh(scaled)[:, 0] > SPARE if len(scaled) else np.zeros(0, bool)
+    index = np.flatnonzero(good)[regular]
+    half = np.linalg.solve(scaled[regular], reduced[regular][:, :, None])[:, :, 0]
+    out[index] = np.sum(reduced[regular] * half, axis=1)
+    return out
+
+
+def replay(sample: Sample, r: int) -> Replay:
+    """One replicate as data, and its fit."""
+    number = np.array([r], np.uint32)
+    coef = replicates.estimates(sample, number).coef[0]
+    if sample.scheme.name == "score":
+        weights = replicates.weights_by_unit(sample, number)[0]
+        unit = sample.scheme.unit
+        return Replay(weights if unit is None else weights[unit], sample.models.y, coef, None)
+    models = replicates.drawn(sample, number)
+    fit = fit_again(models, sample.fit._penalty)[0]
+    if sample.scheme.weighs:
+        assert models.weights is not None
+        return Replay(models.weights[0], sample.models.y, coef, fit)
+    return Replay(models.weights, models.y[0], coef, fit)
