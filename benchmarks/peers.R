@@ -3,7 +3,8 @@
 # Rscript peers.R MODE FOLDER N P MODELS
 # FOLDER has X.bin (N × P) and y.bin (N × MODELS), column-major doubles; gets values.bin
 # (doubles, model by model) and seconds.txt (elapsed, without start-up and input).
-# MODE: fit (glm.fit), confint (glm + confint), or lr and score: ends solved as roots on refits.
+# MODE: fit (glm.fit), confint (glm + confint), or lr and score: ends solved as roots on refits;
+# boot, with a sixth argument: so many replicates of boot() with glm.fit.
 
 args <- commandArgs(trailingOnly = TRUE)
 mode <- args[1]
@@ -54,11 +55,14 @@ one <- switch(mode,
   fit = function(y) glm.fit(X, y, family = binomial())$coefficients,
   confint = profile_ends,
   lr = function(y) root_ends(y, "lr"),
-  score = function(y) root_ends(y, "score")
+  score = function(y) root_ends(y, "score"),
+  boot = function(y) boot::boot(cbind(y, X), function(data, i) {
+    glm.fit(data[i, -1], data[i, 1], family = binomial())$coefficients
+  }, R = as.integer(args[6]))$t[1, ]
 )
-invisible(one(Y[, 1]))  # byte-compiles what is called
+invisible(suppressWarnings(one(Y[, 1])))  # byte-compiles what is called
 start <- Sys.time()
-values <- apply(Y, 2, one)
+values <- suppressWarnings(apply(Y, 2, one))
 seconds <- as.numeric(difftime(Sys.time(), start, units = "secs"))
 writeBin(as.vector(values), file.path(folder, "values.bin"))
 writeLines(format(seconds, digits = 9), file.path(folder, "seconds.txt"))
