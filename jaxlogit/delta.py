@@ -21,6 +21,7 @@ from jaxlogit.core import tails
 from jaxlogit.core.status import Status
 from jaxlogit.core.working import merge
 from jaxlogit.data import check_choice, check_level, check_null
+from jaxlogit.penalties import constants
 from jaxlogit.results import Record
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class Margins(Record):
         step from 0 to 1.
     level : float
     names : tuple of str
-        By default all columns but those that are constant in every model.
+        By default all columns but those that hold one number in all rows, whatever the statuses.
 
     Raises
     ------
@@ -149,7 +150,7 @@ class Margins(Record):
 def transform(fit: "Fit", function: Callable, level: float, null: Any) -> Transform:
     """A function of the coefficients, (p,) to a number or (q,), for every model."""
     level = check_level(level)
-    shape = _shape(function, len(fit.names))
+    shape = function_shape(function, len(fit.names))
     values = check_null(null, int(np.prod(shape)))
     lanes, status = _moments(fit)
     (estimate, std_error), index = _room(len(status), len(values)), _good(status)
@@ -167,24 +168,21 @@ def margins(fit: "Fit", terms: Any, level: float) -> Margins:
     """Average marginal effects of columns, for every model."""
     level = check_level(level)
     models = fit._models
-    wanted = np.arange(models.n_terms) if terms is None else _places(terms, fit.names)
+    varying = np.flatnonzero(constants(models) == 0)
+    if not len(varying):
+        raise ValueError("terms must hold a column that varies: every column is constant")
+    wanted = varying if terms is None else _places(terms, fit.names)
     lanes, status = _moments(fit)
     (estimate, std_error), index = _room(len(status), len(wanted)), _good(status)
-    discrete, varies = (np.zeros(estimate.shape, bool) for _ in range(2))
+    discrete = np.zeros(estimate.shape, bool)
     if len(index):
         data, shared = (arrays._replace(y=None) for arrays in models.split())
         found = batch.run(
             _average_effects, len(status), (data, *lanes), (shared, wanted),
             row_elements=models.n_rows * models.n_terms, index=index, place=models.place,
         )  # fmt: skip
-        for whole, part in zip((estimate, std_error, discrete, varies), found, strict=True):
+        for whole, part in zip((estimate, std_error, discrete), found, strict=True):
             whole[index] = part
-        if terms is None:
-            kept = np.any(varies, axis=0)
-            if not np.any(kept):
-                raise ValueError("terms must hold a column that varies: every column is constant")
-            estimate, std_error, discrete = (a[:, kept] for a in (estimate, std_error, discrete))
-            wanted = wanted[kept]
     parts = _wald(estimate, std_error, status, level, np.zeros(len(wanted)))
     names = tuple(fit.names[j] for j in wanted)
     return Margins(*map(fit._shown, (*parts, discrete)), level=level, names=names)
@@ -213,18 +211,37 @@ def _room(count: int, q: int) -> tuple[np.ndarray, np.ndarray]:
     return np.full((count, q), np.nan), np.full((count, q), np.nan)
 
 
-def _shape(function: Any, p: int) -> tuple[int, ...]:
-    """() or (q,): what the function gives."""
+def function_shape(function: Any, p: int, argument: str = "function") -> tuple[int, ...]:
+    """() or (q,): what a function of p coefficients gives; checked, with errors by `argument`."""
     if not callable(function):
-        raise TypeError(f"function must be a function of the coefficients: found {function!r}")
+        raise TypeError(f"{argument} must be a function of the coefficients: found {function!r}")
     with jax.enable_x64(True):
-        found = jax.eval_shape(function, jax.ShapeDtypeStruct((p,), jnp.float64))
+        _refuse_beyond(function, p, argument)
+        try:
+            found = jax.eval_shape(function, jax.ShapeDtypeStruct((p,), jnp.float64))
+        except jax.errors.TracerArrayConversionError as error:
+            raise TypeError(f"{argument} must be made of JAX operations, jax.numpy in place of numpy: "
+                            f"found {str(error).splitlines()[0]}") from error  # fmt: skip
     kind = getattr(getattr(found, "dtype", None), "kind", None)
     if kind != "f":
-        raise TypeError(f"function must return a number or a vector of real numbers: found {found}")
+        raise TypeError(
+            f"{argument} must return a number or a vector of real numbers: found {found}"
+        )
     if len(found.shape) > 1 or 0 in found.shape:
-        raise ValueError(f"function must return a number or a vector: found shape {found.shape}")
+        raise ValueError(f"{argument} must return a number or a vector: found shape {found.shape}")
     return found.shape
+
+
+def _refuse_beyond(function: Callable, p: int, argument: str) -> None:
+    """Refuse an index beyond the coefficients, which JAX would take for the last one."""
+    try:
+        with np.errstate(all="ignore"):
+            function(np.zeros(p))
+    except IndexError as error:
+        raise ValueError(f"{argument} must index the {p} coefficients from 0 to {p - 1}: "
+                         f"found {error}") from error  # fmt: skip
+    except Exception:
+        return  # what only JAX's arrays can do: JAX looks at it next
 
 
 def _places(terms: Any, names: tuple[str, ...]) -> np.ndarray:
@@ -246,7 +263,7 @@ def _transformed(lane: _Moments, shared, *, function: Callable):
 
 
 def _average_effects(lane, shared, *, place: int):
-    """Effects (k,) of one model's columns, standard errors, whether 0/1, whether they vary.
+    """Effects (k,) of one model's columns, standard errors, and whether the column is 0/1.
 
     One column at a time: memory is that of a few vectors of rows.
     """
@@ -265,8 +282,6 @@ def _average_effects(lane, shared, *, place: int):
     share = cases / jnp.sum(cases)
     rest = 0.0 if data.offset is None else jnp.asarray(data.offset, design.dtype)
     discrete = jnp.all((design == 0) | (design == 1) | ~used, axis=0)
-    low = jnp.min(jnp.where(used, design, jnp.inf), axis=0)
-    varies = jnp.max(jnp.where(used, design, -jnp.inf), axis=0) > low
 
     def effect(coef, column, unit, steps):
         eta, slope = design @ coef + rest, unit @ coef
@@ -281,7 +296,7 @@ def _average_effects(lane, shared, *, place: int):
 
     units = jnp.eye(len(coef), dtype=coef.dtype)
     each = jax.lax.map(one, (design.T[wanted], units[wanted], discrete[wanted]))
-    return *each, discrete[wanted], varies[wanted]
+    return *each, discrete[wanted]
 
 
 def _wald(estimate, std_error, status, level: float, null: np.ndarray) -> tuple:

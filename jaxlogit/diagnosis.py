@@ -51,6 +51,9 @@ class Diagnosis(Record):
         Of the intervals compared.
     names : tuple of str
 
+    Of a robust fit the Wald ends are those of its own standard errors; slope and asymmetry, and
+    the profile-likelihood ends, are the model's.
+
     Raises
     ------
     ValueError, TypeError

@@ -303,7 +303,7 @@ class Fit:
         found = predictions.bounds(fitted, X_new, offset, check_level(level), method)
         return Prediction.of(estimate, found, self._shown, float(level), method)
 
-    def robust(self, kind: str = "HC1", clusters: Any = None) -> "Fit":
+    def robust(self, kind: str | None = None, clusters: Any = None) -> "Fit":
         """The same fit with a sandwich covariance of rows ("HC0" to "HC3") or of `clusters`.
 
         Standard errors, Wald intervals, and Wald and score tests are its own; kinds, clusters,

@@ -167,7 +167,9 @@ def constants(models: Models) -> np.ndarray:
     found = _constant(models.design, models)
     if models.own is None:
         return found
-    return np.insert(found, models.place, _constant(models.own[:, :, None], models)[0])
+    return np.insert(
+        found, models.place, _constant(np.atleast_2d(models.own)[:, :, None], models)[0]
+    )
 
 
 def _constant(design: np.ndarray, models: Models) -> np.ndarray:

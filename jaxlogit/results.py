@@ -20,10 +20,10 @@ class Record:
         parts = []
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, np.ndarray) and value.size > 12:
+            if isinstance(value, np.ndarray) and field.name.endswith("status"):
+                shown = tally(value)
+            elif isinstance(value, np.ndarray) and value.size > 12:
                 shown = f"array{value.shape}"
-                if field.name.endswith("status"):
-                    shown = tally(value)
             else:
                 shown = repr(value)
             parts.append(f"{field.name}={shown}")
@@ -283,7 +283,8 @@ class Separation(Record):
         "finite", "+inf", "-inf", or "indeterminate" (it may run to either side).
     direction : (B, p) array
         For a separated model the direction d, in the units of the coefficients, with
-        x'd ≥ 0 in rows of successes and x'd ≤ 0 in rows of failures; else nan.
+        x'd ≥ 0 in rows of successes and x'd ≤ 0 in rows of failures, to the rounding of the
+        sums; else nan.
     """
 
     model: np.ndarray

@@ -32,7 +32,8 @@ def sandwiched(
     ----------
     models, solution, which
         As in `Fit`.
-    kind : {"HC0", "HC1", "HC2", "HC3", "CR0", "CR1", "CR1S"}
+    kind : {"HC0", "HC1", "HC2", "HC3", "CR0", "CR1", "CR1S"}, optional
+        "HC1" by default, "CR1" where clusters are given.
         With N rows, G clusters, p coefficients and leverages h. Units are rows:
         "HC0" f = 1; "HC1" f = N/(N − p); "HC2" and "HC3" f = 1 and squared residuals over 1 − h
         and (1 − h)². Units are clusters: "CR0" f = 1; "CR1" f = G/(G − 1); "CR1S"
@@ -107,6 +108,7 @@ def sandwiched(
     >>> by_pair.test("score", contrasts="dose").p_value.round(4)
     array([0.2534])
     """
+    kind = ("HC1" if clusters is None else "CR1") if kind is None else kind
     check_choice("kind", kind, (*ROW_KINDS, *CLUSTER_KINDS))
     if kind in SPARE_POWER and models.weights is not None:
         rule = f"be whole numbers, which count equal rows, under kind {kind!r}"

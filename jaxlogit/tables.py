@@ -51,13 +51,16 @@ def summary(fit: "Fit", level: float, method: str) -> str:
     head = [repr(fit).strip("<>")]
     if fit.n_models == 1:
         loglik, deviance = float(np.ravel(fit.loglik)[0]), float(np.ravel(fit.deviance)[0])
-        head.append(f"log-likelihood {loglik:.6g}, deviance {deviance:.6g}")
+        kind = "log-likelihood" if fit._penalty is None else "penalised log-likelihood"
+        head.append(f"{kind} {loglik:.6g}, deviance {deviance:.6g}")
         body = _one(columns(fit, level, method), np.ravel(fit.diagnose(level).wald_unsafe))
     else:
         body = _many(fit)
     percent = f"{100 * level:g}"
     if fit.n_models == 1:
-        head.append(f"{percent} % intervals and tests by {METHOD_NAMES[method]}")
+        likelihood = method == "lr" and fit._penalty is not None
+        name = f"penalised {METHOD_NAMES[method]}" if likelihood else METHOD_NAMES[method]
+        head.append(f"{percent} % intervals and tests by {name}")
     return "\n".join([*head, "", body]) + "\n"
 
 

@@ -237,3 +237,20 @@ def test_refused(message):
     kind, call = REFUSED[message]
     with pytest.raises(kind, match=re.escape(message)):
         call(jl.fit(X, Y[0]))
+
+
+def test_an_index_beyond_the_coefficients_is_refused():
+    fit = jl.fit(np.column_stack([np.ones(6), np.arange(6.0)]), [0, 1, 0, 1, 0, 1])
+    with pytest.raises(ValueError, match="function must index the 2 coefficients from 0 to 1"):
+        fit.transform(lambda b: b[2])
+    with pytest.raises(TypeError, match="function must be made of JAX operations"):
+        fit.transform(lambda b: np.exp(b[1]))
+    assert np.isfinite(fit.transform(lambda b: b.at[0].set(0.0) @ b).estimate)
+
+
+def test_margins_keep_their_terms_under_separation():
+    x = np.arange(8.0)
+    design = np.column_stack([np.ones(8), x])
+    separated, other = jl.fit(design, x > 3), jl.fit(design, [0, 1, 0, 1, 0, 1, 0, 1])
+    assert separated.margins().names == other.margins().names == ("x1",)
+    assert np.all(np.isnan(separated.margins().estimate))

@@ -11,6 +11,7 @@ from jaxlogit.core.status import Status
 from jaxlogit.data import check_choice, check_contrasts, check_level
 from jaxlogit.intervals import estimates
 from jaxlogit.model import Fit
+from jaxlogit.penalties import default_method
 from jaxlogit.plots import paper
 from jaxlogit.plots.paper import GUIDE, LOOKS, SMALL, Look
 
@@ -32,7 +33,7 @@ class _Line(NamedTuple):
 def forest(
     fit: Any,
     level: float = 0.95,
-    methods: Sequence[str] = ("wald", "lr", "score"),
+    methods: Sequence[str] | None = None,
     terms: Any = None,
     odds_ratio: bool = False,
     ax: Any = None,
@@ -44,9 +45,12 @@ def forest(
     fit : Fit
         One model: `fit[i]` of many.
     level : float
-    methods : sequence of {"wald", "lr", "score"}
-    terms : None, names, or (q, p) array
-        As the contrasts of `Fit.confint`: every coefficient by default.
+    methods : sequence of {"wald", "lr", "score"}, optional
+        All three by default; "wald" alone for a robust fit, or one whose likelihood leaves out
+        the intercept (FLIC).
+    terms : None, names, (q, p) array or mapping
+        As the contrasts of `Fit.confint`: every coefficient by default; {"10 years": {"age": 10}}
+        gives a term another unit.
     odds_ratio : bool
         Estimates and ends as odds ratios, on a logarithmic axis.
     ax : matplotlib Axes, optional
@@ -74,6 +78,7 @@ def forest(
     'odds ratio, 95 % intervals'
     """
     fit, level = paper.one_model(fit), check_level(level)
+    methods = _usual(fit) if methods is None else methods
     methods = [methods] if isinstance(methods, str) else list(methods)
     looks = [LOOKS[check_choice("methods", method, tuple(LOOKS))] for method in methods]
     if not methods:
@@ -98,6 +103,13 @@ def forest(
     ax.set_xlabel(f"{unit}, {paper.percent(level)} intervals")
     _legend(ax, looks)
     return ax
+
+
+def _usual(fit: Fit) -> tuple[str, ...]:
+    """The methods that every coefficient of the fit has."""
+    robust = fit._solution.sandwich is not None
+    penalty = fit._penalty
+    return ("wald",) if robust or default_method(penalty) == "wald" else ("wald", "lr", "score")
 
 
 def _lines(fit: Fit, level: float, method: str, rows: np.ndarray, odds_ratio: bool) -> list[_Line]:

@@ -11,6 +11,7 @@ import numpy as np
 from jaxlogit import batch
 from jaxlogit.checks import nearest
 from jaxlogit.data import check_contrasts
+from jaxlogit.delta import function_shape
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def functional(contrasts: Any, transform: Any, names: Sequence[str]) -> Function
     if contrasts is not None:
         raise ValueError("contrasts must be None where transform is a function, which is called "
                          "with all coefficients: found both")  # fmt: skip
-    size = _size(transform, len(names))
+    size = int(np.prod(function_shape(transform, len(names), "transform")))
     own = getattr(transform, "__name__", "transform")
     labels = (own,) if size == 1 else tuple(f"{own}[{i}]" for i in range(size))
     return Functional(_Own(transform), rows, size, labels)
@@ -93,16 +94,6 @@ def derivative(wanted: Functional, coef: np.ndarray) -> np.ndarray:
     """dg/dβ at coefficients (p,), (q, p)."""
     with jax.enable_x64(True):
         return np.asarray(jax.jacfwd(wanted.function)(jnp.asarray(coef), wanted.contrasts))
-
-
-def _size(function: Callable, p: int) -> int:
-    with jax.enable_x64(True):
-        found = jax.eval_shape(function, jax.ShapeDtypeStruct((p,), jnp.float64))
-    shape, dtype = getattr(found, "shape", None), getattr(found, "dtype", None)
-    if shape is None or dtype is None or dtype.kind != "f" or len(shape) > 1 or 0 in shape:
-        raise TypeError("transform must return a number or a vector of real numbers: "
-                        f"found {found}")  # fmt: skip
-    return int(np.prod(shape))
 
 
 def _combined(coef: np.ndarray, row: np.ndarray) -> np.ndarray:
