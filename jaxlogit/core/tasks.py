@@ -304,13 +304,27 @@ def quick_tests(
     return jax.vmap(one_test)(constraints @ model.transform, nulls)
 
 
-def careful_test(arrays: Arrays, peak, constraint, null, max_steps) -> Tested:
-    """One restricted maximum, with halving, from the point of C β = b nearest to 0."""
+def careful_test(arrays: Arrays, coef, peak, constraint, null, max_steps) -> Tested:
+    """One restricted maximum, with halving, from the point of C β = b nearest to 0.
+
+    Under Firth's penalty also from the tangent at the maximum (p,): the higher one counts.
+    """
     model = problem(arrays._replace(correction=None))
     working = constraint @ model.transform
-    start = tests.projected_start(working, null)
     at = evaluator(model.rows, working)
-    return _tested(at, model, peak, start, working, null, max_steps, halving=True)
+
+    def from_start(start):
+        return _tested(at, model, peak, start, working, null, max_steps, halving=True)
+
+    near_zero = tests.projected_start(working, null)
+    if model.rows.jeffreys is None:
+        return from_start(near_zero)
+    factor = linalg.cholesky(evaluate(model.rows, coef, unroll=False).information, coef.shape[0])
+    along = tests.tangent_start(factor, coef, working, null)
+    found = jax.vmap(from_start)(jnp.stack([near_zero, along]))
+    usable = (found.status == Status.CONVERGED) & jnp.isfinite(found.loglik)
+    best = jnp.argmax(jnp.where(usable, found.loglik, -jnp.inf))
+    return jax.tree.map(lambda field: field[best], found)
 
 
 def _tested(
