@@ -313,6 +313,22 @@ def random_sets(p: int, count: int, n: int = 60):
     return X, (random.random((count, n)) < chance).astype(float), weights
 
 
+def test_ends_and_tests_on_the_highest_hill():
+    """Intercepts whose lower ends a search from the estimate alone would put too near."""
+    sets_of = random_sets(2, 2500)
+    X, Y, weights = (part[[3, 451, 501, 536, 591, 745, 761, 772]] for part in sets_of)
+    fit = jaxlogit.fit(X, Y, weights=weights, penalty="firth")
+    sets, unit = penalised.sets(X, Y, weights=weights), fit.std_error[:, 0]
+    end = ends_of(fit)[0][:, 0]
+    bad = penalised.wrong_ends(sets, fit.coef, 0, end, -1, CUTOFF, "lr", REFERENCE * unit)
+    assert not np.any(bad)
+    assert_close(ends_of(fit, solver="bisection")[0][:, 0], end, unit)
+    for i in range(len(end)):
+        for share, outside in ((-1e-3, True), (1e-3, False)):
+            found = fit[i].test(null=[end[i] + share * unit[i]], contrasts=[[1.0, 0.0]])
+            assert (found.p_value[0] < 0.05) == outside
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("p", [1, 2, 3, 4])
 def test_every_end_of_random_data_sets(p):
