@@ -154,4 +154,4 @@ def bracketed_end(
     width = jnp.sqrt(cutoff * linalg.dot(half, half))
     if model.rows.jeffreys is None or p == 1:
         return search(coef)
-    return hills.uphill(within, search, coef, working, model.scale)
+    return hills.uphill(model.rows, within, search, coef, working, model.scale)

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from jaxlogit.core import linalg, penalty, tests
 from jaxlogit.core.bounds import Bound
 from jaxlogit.core.kinds import Array
-from jaxlogit.core.likelihood import Evaluation, in_single, leverages
+from jaxlogit.core.likelihood import Evaluation, Rows, in_single, leverages
 from jaxlogit.core.newton import SLACK, Scale, approach
 from jaxlogit.core.penalty import evaluate_augmented
 from jaxlogit.core.status import Status
@@ -67,7 +67,19 @@ def other_maxima(arrays: Arrays, coef, peak, nulls, constraints, *, unroll: bool
     return jax.vmap(one)(constraints @ model.transform, nulls)
 
 
+def starts(rows: Rows, constraint, null):
+    """Starts (2, p) under C β = b: the point nearest 0, and where careful steps lead from there.
+
+    Newton's steps may leap to another hill; those with the augmented information are shorter.
+    """
+    near_zero = tests.projected_start(constraint, null)
+    roughly = partial(evaluate_augmented, rows, unroll=False)
+    near, _, _ = approach(roughly, near_zero, jnp.int32(STEPS), constraint=constraint, null=null)
+    return jnp.stack([near_zero, near])
+
+
 def uphill(
+    rows: Rows,
     evaluate: Callable[[Array], Evaluation],
     search: Callable[[Array], Bound],
     coef,
@@ -85,14 +97,19 @@ def uphill(
         start, _, n_rounds, _ = state
         end = search(start)
         null = linalg.rows_dot(constraint, end.coef)
-        other = tests.restricted_maximum(
-            evaluate, tests.projected_start(constraint, null), constraint, null, scale,
-            SEARCH_STEPS, halving=True,
-        )  # fmt: skip
+
+        def restricted(start):
+            other = tests.restricted_maximum(
+                evaluate, start, constraint, null, scale, SEARCH_STEPS, halving=True
+            )
+            found = other.status == Status.CONVERGED
+            return other.coef, jnp.where(found, evaluate(other.coef).loglik, -jnp.inf)
+
+        coefs, heights = jax.vmap(restricted)(starts(rows, constraint, null))
+        best = jnp.argmax(heights)
         height = evaluate(end.coef).loglik
-        higher = evaluate(other.coef).loglik > height + SLACK * (1.0 + jnp.abs(height))
-        found = (end.status == Status.CONVERGED) & (other.status == Status.CONVERGED)
-        return other.coef, end, n_rounds + 1, found & higher
+        higher = heights[best] > height + SLACK * (1.0 + jnp.abs(height))
+        return coefs[best], end, n_rounds + 1, (end.status == Status.CONVERGED) & higher
 
     def going(state):
         return state[3] & (state[2] < ROUNDS)

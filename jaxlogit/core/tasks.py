@@ -11,7 +11,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxlogit.core import linalg, separation, tests
+from jaxlogit.core import hills, linalg, separation, tests
 from jaxlogit.core.kinds import Array
 from jaxlogit.core.lbfgs import lbfgs
 from jaxlogit.core.likelihood import (
@@ -316,14 +316,14 @@ def careful_test(arrays: Arrays, coef, peak, constraint, null, max_steps) -> Tes
     def from_start(start):
         return _tested(at, model, peak, start, working, null, max_steps, halving=True)
 
-    near_zero = tests.projected_start(working, null)
     if model.rows.jeffreys is None:
-        return from_start(near_zero)
+        return from_start(tests.projected_start(working, null))
     factor = linalg.cholesky(evaluate(model.rows, coef, unroll=False).information, coef.shape[0])
     along = tests.tangent_start(factor, coef, working, null)
-    found = jax.vmap(from_start)(jnp.stack([near_zero, along]))
-    usable = (found.status == Status.CONVERGED) & jnp.isfinite(found.loglik)
-    best = jnp.argmax(jnp.where(usable, found.loglik, -jnp.inf))
+    found = jax.vmap(from_start)(
+        jnp.concatenate([hills.starts(model.rows, working, null), along[None]])
+    )
+    best = jnp.argmax(jnp.where(found.status == Status.CONVERGED, found.loglik, -jnp.inf))
     return jax.tree.map(lambda field: field[best], found)
 
 
