@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 
-from jaxlogit import robust
+from jaxlogit import hills, robust
 from jaxlogit.core import higher, linalg, tasks, tests
 from jaxlogit.core.penalty import wald_information
 from jaxlogit.core.status import Status
@@ -98,6 +98,9 @@ def _restricted(solution: Solution, constraints: np.ndarray, nulls: np.ndarray, 
         for whole, part in zip(found, quick, strict=True):
             whole[index] = part
     _settle_separated(solution, constraints, nulls, found)
+    every_null = np.broadcast_to(nulls, (count, *nulls.shape))
+    lower = hills.lower(solution, constraints, every_null, found.loglik, found.status)
+    found.status[lower] = tasks.UNDECIDED
     open_ = found.status != Status.CONVERGED
     model, term = np.nonzero(open_ & solution.has_supremum[:, None])
     if len(model):
@@ -222,7 +225,7 @@ def _quick_tests(arrays, coef, peak, constraints, nulls, max_steps, *, unroll, s
 
 
 def _careful_test(arrays, coef, peak, constraint, null, max_steps):
-    return tasks.careful_test(arrays, peak, constraint, null, max_steps)
+    return tasks.careful_test(arrays, coef, peak, constraint, null, max_steps)
 
 
 def profile(
@@ -237,6 +240,9 @@ def profile(
     if values.ndim == 1 and len(solution.finite) > FEW:
         _profile_quickly(solution, contrast, values, found)
     values = np.broadcast_to(values, (count, points))
+    constraints = np.broadcast_to(contrast, (points, 1, len(contrast)))
+    lower = hills.lower(solution, constraints, values[..., None], found.loglik, found.status)
+    found.status[lower] = tasks.UNDECIDED
     open_ = (found.status != Status.CONVERGED) & solution.has_supremum[:, None]
     model, point = np.nonzero(open_ & np.isfinite(values))
     if len(model):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
-from jaxlogit import memory, robust
+from jaxlogit import hills, memory, robust
 from jaxlogit.core import ends as core_ends
 from jaxlogit.core import tails, tasks
 from jaxlogit.core.status import Status
@@ -124,6 +124,8 @@ def inverted_ends(
         todo[solution.finite] = True
         if solver != "bisection":
             _search_quickly(solution, contrasts, cutoff, method, ends)
+            lower = hills.short(solution, contrasts, cutoff, method, ends)
+            ends.status[lower] = int(Status.NO_BOUND_FOUND)
             todo = todo & (ends.status != Status.CONVERGED)
     if wanted is not None:
         todo = todo & wanted[..., None]

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxlogit import hypotheses, intervals
+from jaxlogit import hills, hypotheses, intervals
 from jaxlogit.core import profiles as core_profiles
 from jaxlogit.core import tails
 from jaxlogit.core.profiles import Point
@@ -97,7 +97,15 @@ def _through(solution: Solution, contrast: np.ndarray) -> Path:
     spacing = root / SIDE_POINTS
     common = (contrast, spacing, np.int32(QUICK_STEPS))
     found = solution.run(_quick_path, common, searches=2)
-    model, side, point = np.nonzero(found.status != Status.CONVERGED)
+    points = 2 * SIDE_POINTS
+    levels = (
+        solution.loglik[:, None] - 0.5 * np.tile(spacing * np.arange(1, SIDE_POINTS + 1), 2) ** 2
+    )
+    nulls, codes = (found.user_coef @ contrast).reshape(count, points, 1), found.status
+    constraints = np.broadcast_to(contrast, (points, 1, len(contrast)))
+    lower = hills.lower(solution, constraints, nulls, levels, codes.reshape(count, points))
+    codes[lower.reshape(codes.shape)] = int(Status.NO_BOUND_FOUND)
+    model, side, point = np.nonzero(codes != Status.CONVERGED)
     if len(model):
         sides, roots = np.array([-1.0, 1.0])[side], spacing * (point + 1)
         rows = (np.broadcast_to(contrast, (len(model), len(contrast))), sides, roots**2)

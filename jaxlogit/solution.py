@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from jaxlogit import batch
-from jaxlogit.core import linalg, tasks
+from jaxlogit.core import hills, linalg, tasks
 from jaxlogit.core.sandwich import Layout, Units
 from jaxlogit.core.status import Status
 from jaxlogit.core.working import Arrays, merge, problem
@@ -100,6 +100,18 @@ class Solution:
             transform = self.run(_transform, own=())
         size = np.linalg.slogdet(transform)[1]
         return np.broadcast_to(-2.0 * shared.strength * size, (len(self.status),))
+
+    @cached_property
+    def longest_row(self) -> np.ndarray:
+        """(B,) how long a row is at the estimate under Firth's penalty, in standard errors of eta.
+
+        See `core.hills`; 0 without a finite maximum.
+        """
+        out, index = np.zeros(len(self.status)), self.finite
+        if len(index):
+            every = None if len(index) == len(out) else index
+            out[index] = self.run(_longest_row, index=every, own=("coef",))
+        return out
 
     def wide(self, contrasts: np.ndarray) -> np.ndarray:
         """Contrasts of the user's coefficients (…, p) as contrasts of the solution's.
@@ -195,6 +207,10 @@ class Solution:
 
 def _transform(arrays, *, unroll):
     return problem(arrays).transform
+
+
+def _longest_row(arrays, coef, *, unroll):
+    return hills.longest_row(arrays, coef, unroll=unroll)
 
 
 def _loglik(lane, shared: Arrays):

@@ -18,7 +18,7 @@ FLOORS = (
     "batch columns report results",
     "data formula",
     "alike clusters penalties solution frame",
-    "coordinates separated",
+    "coordinates hills separated",
     "fitting influence robust",
     "hypotheses intervals",
     "delta diagnosis predictions profiles tables",

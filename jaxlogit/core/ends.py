@@ -8,7 +8,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from jaxlogit.core import bounds, bracket, higher, linalg, separation
+from jaxlogit.core import bounds, bracket, higher, hills, linalg, separation
 from jaxlogit.core.bounds import BOUND_ERROR, Bound, Target
 from jaxlogit.core.likelihood import Rows, in_single, information_derivative
 from jaxlogit.core.newton import Scale
@@ -145,7 +145,13 @@ def bracketed_end(
         root = higher.outward_root(higher.top(factor, coef, peak, working), target)
     within = evaluator(model.rows, working[None])
     statistic = bracket.profile_root(within, root, coef, target, model.scale, warm=finite)
+
+    def search(start):
+        return bracket.bracket(statistic, start, target, 0.5 * width)
+
     # A first step of half a Wald length at the null curvature: right in size for any model.
     half = linalg.half_solve(linalg.cholesky(at(jnp.zeros_like(coef)).information, p), working)
     width = jnp.sqrt(cutoff * linalg.dot(half, half))
-    return bracket.bracket(statistic, coef, target, 0.5 * width)
+    if model.rows.jeffreys is None or p == 1:
+        return search(coef)
+    return hills.uphill(model.rows, within, search, coef, working, model.scale)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxlogit.core import linalg, separation, tests
+from jaxlogit.core import hills, linalg, separation, tests
 from jaxlogit.core.kinds import Array
 from jaxlogit.core.lbfgs import lbfgs
 from jaxlogit.core.likelihood import (
@@ -304,13 +304,27 @@ def quick_tests(
     return jax.vmap(one_test)(constraints @ model.transform, nulls)
 
 
-def careful_test(arrays: Arrays, peak, constraint, null, max_steps) -> Tested:
-    """One restricted maximum, with halving, from the point of C β = b nearest to 0."""
+def careful_test(arrays: Arrays, coef, peak, constraint, null, max_steps) -> Tested:
+    """One restricted maximum, with halving, from the point of C β = b nearest to 0.
+
+    Under Firth's penalty also from the tangent at the maximum (p,): the higher one counts.
+    """
     model = problem(arrays._replace(correction=None))
     working = constraint @ model.transform
-    start = tests.projected_start(working, null)
     at = evaluator(model.rows, working)
-    return _tested(at, model, peak, start, working, null, max_steps, halving=True)
+
+    def from_start(start):
+        return _tested(at, model, peak, start, working, null, max_steps, halving=True)
+
+    if model.rows.jeffreys is None:
+        return from_start(tests.projected_start(working, null))
+    factor = linalg.cholesky(evaluate(model.rows, coef, unroll=False).information, coef.shape[0])
+    along = tests.tangent_start(factor, coef, working, null)
+    found = jax.vmap(from_start)(
+        jnp.concatenate([hills.starts(model.rows, working, null), along[None]])
+    )
+    best = jnp.argmax(jnp.where(found.status == Status.CONVERGED, found.loglik, -jnp.inf))
+    return jax.tree.map(lambda field: field[best], found)
 
 
 def _tested(
