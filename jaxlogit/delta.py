@@ -220,8 +220,8 @@ def function_shape(function: Any, p: int, argument: str = "function") -> tuple[i
         try:
             found = jax.eval_shape(function, jax.ShapeDtypeStruct((p,), jnp.float64))
         except jax.errors.TracerArrayConversionError as error:
-            raise TypeError(f"{argument} must be made of JAX operations, jax.numpy in place of numpy: "
-                            f"found {str(error).splitlines()[0]}") from error  # fmt: skip
+            rule = f"{argument} must be made of JAX operations, jax.numpy in place of numpy"
+            raise TypeError(f"{rule}: found {str(error).splitlines()[0]}") from error
     kind = getattr(getattr(found, "dtype", None), "kind", None)
     if kind != "f":
         raise TypeError(
