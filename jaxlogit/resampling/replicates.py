@@ -46,9 +46,9 @@ def estimates(sample: Sample, numbers: np.ndarray) -> Estimates:
         return _one_step(sample, numbers)
     count, p = len(numbers), sample.models.n_terms
     coef, status = np.full((count, p), np.nan), np.full(count, UNDECIDED, np.int32)
-    task = _quick_task(sample)
-    if task is not None and sample.arrays is not None and np.all(np.isfinite(sample.start)):
-        coef, status = _quickly(sample, numbers, *task)
+    quick = _has_quick_task(sample) and sample.arrays is not None
+    if quick and np.all(np.isfinite(sample.start)):
+        coef, status = _quickly(sample, numbers)
     left = np.flatnonzero(status == UNDECIDED)
     for part, fit in refits(sample, numbers[left]):
         coef[left[part]], status[left[part]] = fit.coef, fit.status
@@ -96,7 +96,7 @@ def std_errors(
     """
     out = np.full((len(coef), wanted.size), np.nan)
     index = np.flatnonzero(np.all(np.isfinite(coef), axis=1))
-    if _quick_task(sample) is None:
+    if not _has_quick_task(sample):
         for part, fit in refits(sample, numbers[index]):
             out[index[part]] = _delta_errors(fit, wanted)
         return out
@@ -118,7 +118,7 @@ def covariances(sample: Sample, numbers: np.ndarray, coef: np.ndarray) -> np.nda
     p = coef.shape[1]
     out = np.full((len(coef), p, p), np.nan)
     index = np.flatnonzero(np.all(np.isfinite(coef), axis=1))
-    if _quick_task(sample) is None:
+    if not _has_quick_task(sample):
         for part, fit in refits(sample, numbers[index]):
             out[index[part]] = fit.covariance
     elif len(index):
@@ -150,20 +150,19 @@ def _one_step(sample: Sample, numbers: np.ndarray) -> Estimates:
     return Estimates(coef, np.zeros(len(numbers), np.int32))
 
 
-def _quick_task(sample: Sample) -> tuple[Callable, tuple] | None:
-    """The task that fits a replicate where it is drawn, and what it takes; None: no such task."""
+def _has_quick_task(sample: Sample) -> bool:
+    """Whether a replicate can be fitted where it is drawn."""
     match sample.fit._penalty:
-        case None:
-            return tasks.quick_fit, (FIRST, REST)
-        case Firth(intercept="penalized"):
-            return tasks.quick_firth, (FIRTH_STEPS,)
-    return None
+        case None | Firth(intercept="penalized"):
+            return True
+    return False
 
 
-def _quickly(sample: Sample, numbers, task: Callable, budgets: tuple):
+def _quickly(sample: Sample, numbers: np.ndarray):
     """Coefficients and statuses, UNDECIDED without a certificate."""
     count = len(numbers)
-    begun = np.broadcast_to(sample.start, (count, sample.models.n_terms))
+    numbers = numbers.astype(np.uint32)
+    arrays, source = _penalized(sample), sample.source
     options: dict[str, Any] = {
         "row_elements": sample.row_elements,
         "size": batch.block_size(count, sample.row_elements),
@@ -172,20 +171,18 @@ def _quickly(sample: Sample, numbers, task: Callable, budgets: tuple):
         "unroll": count > FEW,
         "single": fitting.SINGLE,
     }
-    arrays = _penalized(sample)
-    numbers = numbers.astype(np.uint32)
-
-    def run(start, budget, index=None):
-        shared = (arrays, sample.source, budget)
-        return batch.run(task, count, (numbers, start), shared, index=index, **options)
-
-    found = run(begun, budgets[0])
-    for budget in budgets[1:]:
-        left = np.flatnonzero(found.status == UNDECIDED)
-        if len(left):
-            again = run(found.coef, budget, left)
-            for name in ("coef", "user_coef", "status"):
-                getattr(found, name)[left] = getattr(again, name)
+    if sample.fit._penalty is not None:
+        shared = (arrays, source, FIRTH_STEPS)
+        found = batch.run(tasks.quick_firth, count, numbers, shared, **options)
+        return found.user_coef, found.status
+    shared = (arrays, source, sample.start, FIRST)
+    found = batch.run(tasks.first_fit, count, numbers, shared, **options)
+    left = np.flatnonzero(found.status == UNDECIDED)
+    if len(left):
+        lanes, shared = (numbers, found.coef), (arrays, source, REST)
+        again = batch.run(tasks.quick_fit, count, lanes, shared, index=left, **options)
+        for name in ("coef", "user_coef", "status"):
+            getattr(found, name)[left] = getattr(again, name)
     return found.user_coef, found.status
 
 

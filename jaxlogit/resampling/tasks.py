@@ -5,9 +5,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxlogit.core import firth, resample, sandwich, tasks
+from jaxlogit.core import firth, linalg, resample, sandwich, tasks
+from jaxlogit.core.likelihood import across, in_single, linear_predictor, row_derivatives, weigh
+from jaxlogit.core.newton import newton_step
 from jaxlogit.core.resample import Layout, Source
-from jaxlogit.core.working import Arrays
+from jaxlogit.core.working import Arrays, problem
 
 
 class Found(NamedTuple):
@@ -37,10 +39,34 @@ def quick_fit(lane, shared, *, layout, weighs, unroll, single):
     return Found(found.coef, found.user_coef, found.status)
 
 
-def quick_firth(lane, shared, *, layout, weighs, unroll, single):
+def first_fit(number, shared, *, layout, weighs, unroll, single):
+    """A fit by maximum likelihood from the estimate of the data, which all replicates share."""
+    arrays, source, start, budget = shared
+    replicate = _replicate(arrays, source, number, layout, weighs)
+    begin = _after_a_free_step(replicate, start, unroll)
+    found = tasks.quick_fit(replicate, begin, budget, unroll=unroll, single=single)
+    return Found(found.coef, found.user_coef, found.status)
+
+
+def _after_a_free_step(replicate: Arrays, start, unroll: bool):
+    """After one Newton step from a start (p,) that all replicates share.
+
+    There they share the fitted probabilities too: the step takes neither exponentials nor Xβ.
+    """
+    rows = in_single(problem(replicate).rows)
+    p = start.shape[0]
+    mu, curvature = row_derivatives(linear_predictor(rows, in_single(start)))
+    total = jnp.ones_like(mu) if rows.total is None else rows.total
+    score = rows.score_total - across(rows, total * mu)
+    information = weigh(rows, total * curvature, unroll and linalg.unrolls(p))
+    step, _ = newton_step(linalg.cholesky(information, p, score))
+    moved = start + linalg.vector(step).astype(start.dtype)
+    return jnp.where(jnp.all(jnp.isfinite(moved)), moved, start)
+
+
+def quick_firth(number, shared, *, layout, weighs, unroll, single):
     """A fit under Firth's penalty."""
     arrays, source, max_steps = shared
-    number, _ = lane
     found = firth.quick_fit(
         _replicate(arrays, source, number, layout, weighs), max_steps, unroll=unroll, single=single
     )
