@@ -79,7 +79,7 @@ def unit_weights(source: Source, number, layout: Layout):
     """Weights of the units in one replicate, (G,), in double precision."""
     n_units = layout.n_units
     if layout.scheme == "jackknife":
-        return jnp.where(jnp.arange(n_units) == number, 0.0, 1.0)
+        return jnp.where(jnp.arange(n_units, dtype=jnp.uint32) == number, 0.0, 1.0)
     if layout.scheme == "pairs":
         return _counts(source, _bits(source, number, layout.n_draws), n_units)
     if layout.scheme == "rademacher":
