@@ -158,13 +158,14 @@ def quantile(t: np.ndarray, share: float, spread: float) -> tuple[float, float, 
     Between two order statistics it is interpolated on the normal scale; where one of them is
     infinite, it is that.
     """
-    value, extreme = _interpolated(t, share)
-    around = _interpolated(t, share - spread)[0], _interpolated(t, share + spread)[0]
+    value, extreme = interpolated(t, share)
+    around = interpolated(t, share - spread)[0], interpolated(t, share + spread)[0]
     known = np.isfinite(value) and np.all(np.isfinite(around))
     return value, 0.5 * (around[1] - around[0]) if known else np.nan, extreme
 
 
-def _interpolated(t: np.ndarray, share: float) -> tuple[float, bool]:
+def interpolated(t: np.ndarray, share: float) -> tuple[float, bool]:
+    """The quantile of sorted t (R,), and whether it lies beyond the first or last."""
     count = len(t)
     rank = (count + 1) * share
     k = int(np.floor(rank + WHOLE))
