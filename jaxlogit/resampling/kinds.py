@@ -136,6 +136,8 @@ def _bca_end(t: np.ndarray, below: float, a: float, z: float):
         return float(t[-1] if below == 1.0 else t[0]), np.nan, True
     z0 = ndtri(below)
     w = z0 + z
+    if a * w >= 1.0:  # past the pole: what it has as its limit
+        return float(t[-1] if w > 0 else t[0]), np.nan, True
     share = ndtr(z0 + w / (1.0 - a * w))
     slope = np.exp(-0.5 * ndtri(share) ** 2 + 0.5 * z0**2) * (1.0 + 1.0 / (1.0 - a * w) ** 2)
     variance = share * (1 - share) + slope**2 * below * (1 - below)
