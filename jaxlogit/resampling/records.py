@@ -55,6 +55,8 @@ class BootstrapInterval(Record):
             return f"{lost}: the mean and variance of all do not exist"
         if self.kind == "studentized":
             return f"{lost}, and so no standard error: they may lie anywhere"
+        if self.kind != "percentile" and np.any(np.isnan([self.lower, self.upper])):
+            return f"no finite estimate of the data: kind {self.kind!r} needs one, 'percentile' not"
         return f"{lost}: they keep their rank, and where they have none may lie anywhere"
 
 
