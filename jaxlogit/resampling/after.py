@@ -66,7 +66,8 @@ def jackknife_after(boot: "Bootstrap", level: Any, kind: str, contrasts: Any) ->
     noise = whole.error * np.sqrt(count * _noise(absent, n_without, sample, count))
     status = inference.end_status(error, coef, boot._status[0], wanted)
     return JackknifeAfter(
-        *whole.value, *error, *noise, *status, ends[:, 0], ends[:, 1], centre, n_without,
+        whole.value[0], whole.value[1], error[0], error[1], noise[0], noise[1],
+        status[0], status[1], ends[:, 0], ends[:, 1], centre, n_without,
         np.array(SHARES), _quantiles(t), quantiles, influence, level, kind, wanted.names,
     )  # fmt: skip
 
