@@ -1,4 +1,4 @@
-"""The command line: `jaxlogit study run|status|summary|replay`, `jaxlogit datasets`.
+"""The command line: `jaxlogit bootstrap`, `study run|status|summary|replay`, `datasets`.
 
 A command imports what it needs itself, so that help and errors of usage wait for nothing
 beyond the package and the JAX that it imports.
@@ -66,11 +66,31 @@ def parser() -> argparse.ArgumentParser:
     top = Parser(prog="jaxlogit", description="Logistic regressions with trustworthy inference.")
     top.add_argument("--version", action="version", version=_version())
     commands = top.add_subparsers(required=True, metavar="COMMAND")
+    _add_bootstrap(commands.add_parser("bootstrap", help="bootstrap a logistic regression"))
     study = commands.add_parser("study", help="coverage studies")
     _add_study(study.add_subparsers(required=True, metavar="COMMAND"))
     listed = commands.add_parser("datasets", help="list the bundled data sets")
     listed.set_defaults(command=_datasets)
     return top
+
+
+def _add_bootstrap(command: Parser) -> None:
+    command.add_argument("data", metavar="DATA", help="CSV or Parquet file, or a bundled data set")
+    command.add_argument("formula", metavar="FORMULA", help='for instance "low ~ age + smoke"')
+    command.add_argument("--replicates", type=int, default=10_000, metavar="N",
+                         help="how many (default 10,000)")  # fmt: skip
+    schemes = "pairs (default), bayesian, poisson, parametric, score, jackknife"
+    command.add_argument("--scheme", default="pairs", metavar="S", help=schemes)
+    kinds = "bca (default where the scheme has it), percentile, basic, studentized, normal"
+    command.add_argument("--kind", metavar="K", help=kinds)
+    command.add_argument("--level", type=float, default=0.95, metavar="L", help="(default 0.95)")
+    command.add_argument("--cluster", metavar="COL", help="draw whole clusters of rows")
+    command.add_argument("--strata", metavar="COL", help="draw within strata")
+    command.add_argument("--penalty", metavar="P", help="for instance firth")
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="(default 0)")
+    command.add_argument("--out", type=Path, metavar="FILE.parquet", help="write the replicates")
+    command.add_argument("--csv", type=Path, metavar="FILE", help="write the table")
+    command.set_defaults(command=_bootstrap)
 
 
 def _add_study(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -96,6 +116,16 @@ def _add_study(commands: "argparse._SubParsersAction[Parser]") -> None:
     replay.add_argument("--cell", default="main", metavar="C", help="its label (default main)")
     replay.add_argument("--csv", type=Path, metavar="FILE", help="write the data to a CSV file")
     replay.set_defaults(command=_replay)
+
+
+def _bootstrap(options: argparse.Namespace) -> None:
+    from jaxlogit.resampling.command import run
+
+    run(
+        options.data, options.formula, replicates=options.replicates, scheme=options.scheme,
+        kind=options.kind, level=options.level, clusters=options.cluster, strata=options.strata,
+        penalty=options.penalty, seed=options.seed, out=options.out, csv=options.csv,
+    )  # fmt: skip
 
 
 def _run(options: argparse.Namespace) -> None:

@@ -39,6 +39,8 @@ class Design:
         The left-hand side as written; for text with its event, as in `outcome[yes]`.
     n_dropped : int
         Rows of the table left out because a column in use is missing there.
+    clusters, strata : array (n,) or None
+        Labels of the same rows, as they are in the table; None where not given.
     """
 
     X: np.ndarray
@@ -49,6 +51,8 @@ class Design:
     names: tuple[str, ...]
     response: str
     n_dropped: int
+    clusters: np.ndarray | None = None
+    strata: np.ndarray | None = None
 
 
 def read_table(source: str | Path) -> pd.DataFrame:
@@ -121,6 +125,8 @@ def design(
     trials: str | None = None,
     weights: str | None = None,
     offset: str | None = None,
+    clusters: str | None = None,
+    strata: str | None = None,
 ) -> Design:
     """Make the arrays of a model from a formula and a table.
 
@@ -144,6 +150,8 @@ def design(
         Rows are observations.
     trials, weights, offset
         Names of columns: trials per row, case weights, and an offset in log-odds.
+    clusters, strata
+        Names of columns with labels of any kind, for `bootstrap`.
 
     Raises
     ------
@@ -164,11 +172,13 @@ def design(
     if not isinstance(table, pd.DataFrame):
         raise TypeError(f"table must be a pandas DataFrame, found {type(table).__name__}")
     extras = {"trials": trials, "weights": weights, "offset": offset}
-    _check_named(extras, table)
-    model = parse(formula, [k for k in table.columns if isinstance(k, str)], extras.values())
-    used = list(dict.fromkeys([*model.columns, *(k for k in extras.values() if k is not None)]))
-    rows = _whole_rows(table, used)
-    values = {name: columns.read(table[name].iloc[rows]) for name in used}
+    labels = {"clusters": clusters, "strata": strata}
+    named = {**extras, **labels}
+    _check_named(named, table)
+    model = parse(formula, [k for k in table.columns if isinstance(k, str)], named.values())
+    numbers = list(dict.fromkeys([*model.columns, *_given(extras)]))
+    rows = _whole_rows(table, list(dict.fromkeys([*numbers, *_given(labels)])))
+    values = {name: columns.read(table[name].iloc[rows]) for name in numbers}
     with np.errstate(all="ignore"):  # what is not finite is refused with its place instead
         y, counted, response = _response(model, values, rows, trials)
         X, names = _matrix(model, values, rows)
@@ -182,7 +192,13 @@ def design(
         names=names,
         response=response,
         n_dropped=len(table) - rows.size,
+        clusters=None if clusters is None else table[clusters].to_numpy()[rows],
+        strata=None if strata is None else table[strata].to_numpy()[rows],
     )
+
+
+def _given(named: dict[str, str | None]) -> list[str]:
+    return [column for column in named.values() if column is not None]
 
 
 def _check_named(extras: dict[str, str | None], table: pd.DataFrame) -> None:

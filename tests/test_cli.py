@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import jaxlogit as jl
 from jaxlogit.cli import main
+from jaxlogit.frame import design, read_table
 
 SPEC = """
 name = "mini"
@@ -201,3 +203,83 @@ def test_a_closed_pipe_is_no_error(store):
     assert run.returncode == 0
     assert run.stdout.startswith("Study mini")
     assert run.stderr == ""
+
+
+BIRTHS = ["bootstrap", "birthwt", "low ~ age + smoke", "--replicates", "400"]
+
+
+def test_bootstrap_prints_and_writes(tmp_path, capsys):
+    out, csv = tmp_path / "replicates.parquet", tmp_path / "table.csv"
+    command = [*BIRTHS, "--kind", "percentile", "--level", "0.9", "--seed", "4"]
+    assert main([*command, "--out", str(out), "--csv", str(csv)]) == 0
+    said = capsys.readouterr()
+    model = design("low ~ age + smoke", read_table("birthwt"))
+    boot = jl.bootstrap(model.X, model.y, replicates=400, seed=4, names=model.names)
+    assert said.out.endswith(boot.summary(0.9, "percentile"))
+    assert "189 rows, 3 coefficients, 59 of them 1" in said.out
+    np.testing.assert_array_equal(pd.read_parquet(out)["smoke"], boot.coef[:, 2])
+    table = pd.read_csv(csv)
+    assert list(table.term) == ["Intercept", "age", "smoke"]
+    ends = boot.confint(0.9, "percentile")
+    np.testing.assert_allclose(table.conf_high, ends.upper, rtol=1e-12)
+    assert set(table.low_status) == {"converged"}
+
+
+def test_bootstrap_leaves_out_labels_of_incomplete_rows(tmp_path, capsys):
+    generator = np.random.default_rng(3)
+    table = pd.DataFrame({"x": generator.normal(size=60), "y": np.arange(60) % 2,
+                          "ward": np.repeat(list("abcdefghijkl"), 5), "half": 1})  # fmt: skip
+    table.loc[30:, "half"] = 2
+    table.loc[[4, 17], "x"] = np.nan
+    table.loc[33, "ward"] = None
+    table.to_csv(tmp_path / "wards.csv", index=False)
+    out = tmp_path / "replicates.parquet"
+    command = ["bootstrap", str(tmp_path / "wards.csv"), "y ~ x", "--cluster", "ward"]
+    command += ["--strata", "half", "--replicates", "400", "--out", str(out)]
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert "57 rows, 2 coefficients (3 rows with missing values left out)" in said
+    assert "pairs of 12 clusters, 400 replicates" in said
+    rows = table.drop([4, 17, 33])
+    boot = jl.bootstrap(np.column_stack([np.ones(57), rows.x]), rows.y, replicates=400,
+                        clusters=rows.ward.tolist(), strata=rows.half)  # fmt: skip
+    np.testing.assert_allclose(pd.read_parquet(out)["x"], boot.coef[:, 1], rtol=1e-12)
+
+
+def test_bootstrap_on_a_terminal_draws_the_same(capsys, monkeypatch):
+    assert main(BIRTHS) == 0
+    plain = capsys.readouterr()
+    monkeypatch.setattr("jaxlogit.resampling.command.AT_A_TIME", 150)
+    monkeypatch.setattr("jaxlogit.resampling.command.SHOWN_AFTER", 0.0)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert main(BIRTHS) == 0
+    shown = capsys.readouterr()
+    assert shown.out == plain.out
+    assert "150 of 400 replicates" in shown.err and plain.err == ""
+
+
+def test_bootstrap_of_a_scheme_without_bca(capsys):
+    assert main([*BIRTHS, "--scheme", "score"]) == 0
+    assert "95 % intervals: percentile" in capsys.readouterr().out
+
+
+def test_bootstrap_says_why_there_is_no_interval(capsys):
+    command = ["bootstrap", "endometrial", "HG ~ NV + PI + EH", "--replicates", "400"]
+    assert main(command) == 0
+    assert "kind 'bca' needs one, 'percentile' not" in capsys.readouterr().out
+
+
+def test_bootstrap_refuses_in_one_line(capsys, tmp_path):
+    short = BIRTHS[:3]
+    fails(capsys, [*short, "--replicates", 30], "replicates must be at least 39")
+    fails(capsys, [*short, "--replicates", 0], "replicates must .*found 0")
+    fails(capsys, [*short, "--level", 95], r"level must lie in \(0, 1\): found 95")
+    fails(capsys, [*BIRTHS, "--scheme", "pear"], "scheme must be .*did you mean 'pairs'")
+    fails(capsys, [*BIRTHS, "--kind", "bcb"], "kind must be .*did you mean 'bca'")
+    fails(capsys, [*BIRTHS, "--penalty", "frith"], "penalty must be .*did you mean 'firth'")
+    fails(capsys, [*BIRTHS, "--cluster", "rac"], "found 'rac'; did you mean 'race'")
+    fails(capsys, [*BIRTHS, "--seed", "-1"], "seed must")
+    fails(capsys, ["bootstrap", "birthwd", "low ~ age"], "did you mean 'birthwt'")
+    fails(capsys, ["bootstrap", "birthwt", "low ~ agee"], "agee")
+    fails(capsys, ["bootstrap", "birthwt"], "arguments are required: FORMULA")
+    fails(capsys, [*BIRTHS, "--out", tmp_path / "gone" / "r.txt"], "out must end in .parquet")

@@ -484,3 +484,19 @@ def test_missing_files(tmp_path):
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(ValueError, match=r"must end in .csv or .parquet"):
         read_table(tmp_path / "folder.csv")
+
+
+def test_labels_go_with_their_rows():
+    table = pd.DataFrame({
+        "y": [0, 1, 0, 1, 1], "x": [1.0, None, 3.0, 4.0, 6.0], "ward": ["a", "b", None, "d", "e"],
+        "site": [1, 1, 2, 2, 3],
+    })  # fmt: skip
+    found = design("y ~ .", table, clusters="ward", strata="site")
+    assert found.names == ("Intercept", "x")  # the dot leaves labels out
+    assert found.n_dropped == 2
+    assert found.clusters is not None and found.strata is not None
+    assert found.clusters.tolist() == ["a", "d", "e"]
+    assert found.strata.tolist() == [1, 2, 3]
+    assert design("y ~ x", table).clusters is None
+    with pytest.raises(ValueError, match="clusters must name a column of the table, found 'wart'"):
+        design("y ~ x", table, clusters="wart")

@@ -13,7 +13,7 @@ README = Path(__file__).parent.parent / "README.md"
 @pytest.fixture(scope="module")
 def names(tmp_path_factory) -> dict:
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(blocks) == 12
+    assert len(blocks) == 14
     namespace: dict = {}
     with contextlib.chdir(tmp_path_factory.mktemp("readme")):  # pictures are saved
         for block in blocks:
@@ -38,6 +38,12 @@ def test_endometrial_numbers(names: dict):
     residual = fit.confint().residual
     assert np.nanmax(residual) < 1e-8
     assert np.argwhere(np.isnan(residual)).tolist() == [[1, 1]]
+
+
+def test_bootstrap(names: dict):
+    assert names["boot"].coef.shape == (10_000, 4)
+    assert names["more"].n_replicates == 10_000
+    np.testing.assert_array_equal(names["more"].coef[:2000], names["wards"].coef)
 
 
 def test_own_likelihood(names: dict):

@@ -20,8 +20,16 @@ def accelerations(sample: Sample, wanted: Functional) -> np.ndarray:
     if sample.scheme.name == "parametric":
         second, third = _drawn_cumulants(sample, slopes)
     else:
-        values = slopes @ centred(sample.influence, sample.scheme.stratum)
-        second, third = np.sum(values**2, axis=1), np.sum(values**3, axis=1)
+        return skewness(slopes @ centred(sample.influence, sample.scheme.stratum))
+    return _sixth(second, third)
+
+
+def skewness(values: np.ndarray) -> np.ndarray:
+    """ΣL³/(6(ΣL²)^1.5) of centred influence values (q, G), (q,)."""
+    return _sixth(np.sum(values**2, axis=1), np.sum(values**3, axis=1))
+
+
+def _sixth(second: np.ndarray, third: np.ndarray) -> np.ndarray:
     known = second > 0
     return np.where(known, third / (6.0 * np.where(known, second, 1.0) ** 1.5), 0.0)
 

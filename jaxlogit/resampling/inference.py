@@ -14,13 +14,7 @@ from jaxlogit.resampling.scheme import Scheme
 def check_kind(scheme: Scheme, n_replicates: int, level: float, kind: str) -> None:
     """Refuse a kind that the scheme does not have, or that takes more replicates."""
     check_choice("kind", kind, kinds.KINDS)
-    allowed, what = kinds.KINDS, ""
-    if scheme.name == "jackknife":
-        allowed, what = ("normal",), "scheme 'jackknife'"
-    elif scheme.name == "score":
-        allowed, what = ("normal", "basic", "percentile"), "scheme 'score'"
-    elif scheme.shrinkage < 1:
-        allowed, what = ("normal", "basic", "percentile", "studentized"), "fewer draws than units"
+    allowed, what = kinds_of(scheme)
     if kind not in allowed:
         words = ", ".join(repr(word) for word in allowed)
         raise ValueError(f"kind must be one of {words} with {what}: found {kind!r}")
@@ -28,6 +22,17 @@ def check_kind(scheme: Scheme, n_replicates: int, level: float, kind: str) -> No
     if n_replicates < needed:
         raise ValueError(f"replicates must be at least {needed:,} for kind {kind!r} at level "
                          f"{level}: found {n_replicates:,}")  # fmt: skip
+
+
+def kinds_of(scheme: Scheme) -> tuple[tuple[str, ...], str]:
+    """Kinds of interval that a scheme has, and what it is that has no more."""
+    if scheme.name == "jackknife":
+        return ("normal",), "scheme 'jackknife'"
+    if scheme.name == "score":
+        return ("normal", "basic", "percentile"), "scheme 'score'"
+    if scheme.shrinkage < 1:
+        return ("normal", "basic", "percentile", "studentized"), "fewer draws than units"
+    return kinds.KINDS, ""
 
 
 def ends(
@@ -39,7 +44,7 @@ def ends(
     """
     t, centre = wanted.values(coef), wanted.values(sample.estimate[None])[0]
     if sample.scheme.name == "jackknife":
-        bias, spread = _jackknife(t, centre, sample.scheme.stratum)
+        bias, spread = jackknife(t, centre, sample.scheme.stratum)
         value = kinds.normal_ends(centre - bias, spread, level)
         return kinds.Ends(value, np.zeros_like(value), np.zeros(value.shape, bool))
     if not np.all(np.isfinite(sample.estimate)) and kind != "percentile":
@@ -52,7 +57,7 @@ def ends(
         errors = replicates.std_errors(sample, numbers, coef, wanted)
         error = replicates.std_error_of_data(sample, wanted)
         return kinds.ends(t, centre, level, kind, errors=errors, error=error)
-    return kinds.ends(_as_if_all_drawn(t, centre, sample), centre, level, kind)
+    return kinds.ends(as_if_all_drawn(t, centre, sample), centre, level, kind)
 
 
 def moments(sample: Sample, coef: np.ndarray, status: np.ndarray, wanted: Functional):
@@ -61,9 +66,9 @@ def moments(sample: Sample, coef: np.ndarray, status: np.ndarray, wanted: Functi
     good = np.all(np.isfinite(t), axis=0) & np.isfinite(centre)
     t, centre = np.where(good, t, 0.0), np.where(good, centre, 0.0)
     if sample.scheme.name == "jackknife":
-        bias, spread = _jackknife(t, centre, sample.scheme.stratum)
+        bias, spread = jackknife(t, centre, sample.scheme.stratum)
     else:
-        t = _as_if_all_drawn(t, centre, sample)
+        t = as_if_all_drawn(t, centre, sample)
         bias = np.mean(t, axis=0) - centre
         spread = np.std(t, axis=0, ddof=1) if len(t) > 1 else np.full(len(bias), np.nan)
     found = np.where(good, int(Status.CONVERGED), _why(status)).astype(np.int32)
@@ -82,7 +87,7 @@ def end_status(
     return np.where(finite, int(Status.CONVERGED), why).astype(np.int32)
 
 
-def _as_if_all_drawn(t: np.ndarray, centre: np.ndarray, sample: Sample) -> np.ndarray:
+def as_if_all_drawn(t: np.ndarray, centre: np.ndarray, sample: Sample) -> np.ndarray:
     """Replicates of m draws, their deviations shrunk to those of n."""
     shrinkage = sample.scheme.shrinkage
     return t if shrinkage == 1 else centre + shrinkage * (t - centre)
@@ -94,7 +99,7 @@ def _why(status: np.ndarray) -> int:
     return int(np.bincount(lost).argmax()) if len(lost) else int(Status.NONFINITE_INPUT)
 
 
-def _jackknife(t: np.ndarray, centre: np.ndarray, stratum: np.ndarray | None):
+def jackknife(t: np.ndarray, centre: np.ndarray, stratum: np.ndarray | None):
     """Jackknife bias and standard error (q,), stratum by stratum."""
     codes = np.zeros(len(t), int) if stratum is None else stratum
     bias, variance = np.zeros_like(centre), np.zeros_like(centre)

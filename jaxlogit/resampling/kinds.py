@@ -136,6 +136,8 @@ def _bca_end(t: np.ndarray, below: float, a: float, z: float):
         return float(t[-1] if below == 1.0 else t[0]), np.nan, True
     z0 = ndtri(below)
     w = z0 + z
+    if a * w >= 1.0:  # past the pole: what it has as its limit
+        return float(t[-1] if w > 0 else t[0]), np.nan, True
     share = ndtr(z0 + w / (1.0 - a * w))
     slope = np.exp(-0.5 * ndtri(share) ** 2 + 0.5 * z0**2) * (1.0 + 1.0 / (1.0 - a * w) ** 2)
     variance = share * (1 - share) + slope**2 * below * (1 - below)
@@ -158,13 +160,14 @@ def quantile(t: np.ndarray, share: float, spread: float) -> tuple[float, float, 
     Between two order statistics it is interpolated on the normal scale; where one of them is
     infinite, it is that.
     """
-    value, extreme = _interpolated(t, share)
-    around = _interpolated(t, share - spread)[0], _interpolated(t, share + spread)[0]
+    value, extreme = interpolated(t, share)
+    around = interpolated(t, share - spread)[0], interpolated(t, share + spread)[0]
     known = np.isfinite(value) and np.all(np.isfinite(around))
     return value, 0.5 * (around[1] - around[0]) if known else np.nan, extreme
 
 
-def _interpolated(t: np.ndarray, share: float) -> tuple[float, bool]:
+def interpolated(t: np.ndarray, share: float) -> tuple[float, bool]:
+    """The quantile of sorted t (R,), and whether it lies beyond the first or last."""
     count = len(t)
     rank = (count + 1) * share
     k = int(np.floor(rank + WHOLE))

@@ -55,6 +55,8 @@ class BootstrapInterval(Record):
             return f"{lost}: the mean and variance of all do not exist"
         if self.kind == "studentized":
             return f"{lost}, and so no standard error: they may lie anywhere"
+        if self.kind != "percentile" and np.any(np.isnan([self.lower, self.upper])):
+            return f"no finite estimate of the data: kind {self.kind!r} needs one, 'percentile' not"
         return f"{lost}: they keep their rank, and where they have none may lie anywhere"
 
 
@@ -115,6 +117,65 @@ class BootstrapTest(Record):
     n_undefined: np.ndarray
     status: np.ndarray
     method: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class JackknifeAfter(Record):
+    """Interval ends and quantiles without each unit; from `Bootstrap.jackknife_after`.
+
+    Units are the rows, in the order of the data without rows of weight 0, or the clusters, in
+    the order of their sorted labels.
+
+    Attributes
+    ----------
+    lower, upper : (q,) arrays
+        Ends from all replicates.
+    lower_error, upper_error : (q,) arrays
+        Jackknife standard errors of the ends: what another sample would change. nan where an end
+        without some unit is not finite.
+    lower_noise, upper_noise : (q,) arrays
+        What Monte Carlo errors alone would make of those standard errors: more replicates are
+        needed where it is not much smaller.
+    lower_status, upper_status : (q,) int32 arrays
+        `Status` of the standard errors: CONVERGED, or why there is none.
+    lower_without, upper_without : (G, q) arrays
+        Ends from the replicates in which a unit has weight 0.
+    estimate_without : (G, q) array
+        Estimates from the data without a unit.
+    n_without : (G,) int array
+        Replicates in which a unit has weight 0.
+    shares : (k,) array
+    quantiles : (k, q) array
+        Quantiles of all replicates at these shares.
+    quantiles_without : (G, k, q) array
+        Quantiles of the replicates in which a unit has weight 0.
+    influence : (G, q) array
+        Derivatives of the estimates with respect to a unit's weight, centred within strata; nan
+        without finite estimates.
+    level : float
+    kind : str
+    names : tuple of str
+    """
+
+    lower: np.ndarray
+    upper: np.ndarray
+    lower_error: np.ndarray
+    upper_error: np.ndarray
+    lower_noise: np.ndarray
+    upper_noise: np.ndarray
+    lower_status: np.ndarray
+    upper_status: np.ndarray
+    lower_without: np.ndarray
+    upper_without: np.ndarray
+    estimate_without: np.ndarray
+    n_without: np.ndarray
+    shares: np.ndarray
+    quantiles: np.ndarray
+    quantiles_without: np.ndarray
+    influence: np.ndarray
+    level: float
+    kind: str
     names: tuple[str, ...]
 
 

@@ -11,9 +11,15 @@ from jaxlogit import results
 from jaxlogit.core.status import Status
 from jaxlogit.data import check_count, check_level
 from jaxlogit.model import Fit
-from jaxlogit.resampling import inference, replicates, tables, testing
+from jaxlogit.resampling import after, inference, replicates, tables, testing
 from jaxlogit.resampling.functional import Functional, functional
-from jaxlogit.resampling.records import BootstrapInterval, BootstrapTest, Moments, Replay
+from jaxlogit.resampling.records import (
+    BootstrapInterval,
+    BootstrapTest,
+    JackknifeAfter,
+    Moments,
+    Replay,
+)
 from jaxlogit.resampling.sample import Sample, sample_of
 from jaxlogit.resampling.scheme import MOST, Scheme
 
@@ -213,6 +219,37 @@ class Bootstrap:
         for their sake.
         """
         return testing.test(self, method, null, contrasts, joint)
+
+    def jackknife_after(
+        self, level: float = 0.95, kind: str = "percentile", contrasts: Any = None
+    ) -> JackknifeAfter:
+        """Interval ends without each unit, and the jackknife standard errors of the ends.
+
+        Parameters
+        ----------
+        level : float
+        kind : {"percentile", "bca", "basic", "normal"}
+            The last three around the estimate from the data without the unit.
+        contrasts : None, names, (q, p) array or mapping
+            As for `Fit.confint`.
+
+        Returns
+        -------
+        JackknifeAfter
+
+        Raises
+        ------
+        ValueError
+            A scheme under which no unit has weight 0, more than one data set, a unit alone in its
+            stratum, too few replicates without some unit (the message names how many it takes).
+
+        Notes
+        -----
+        Replicates without a unit are replicates of the data without it (Efron 1992, Journal of
+        the Royal Statistical Society B 54:83–127, doi:10.1111/j.2517-6161.1992.tb01866.x). None is
+        drawn for it; the data are fitted once without each unit.
+        """
+        return after.jackknife_after(self, level, kind, contrasts)
 
     # -- more of them, and single ones -----------------------------------------------------
 

@@ -1,6 +1,7 @@
 """A bootstrap as text, as a data frame, as a Parquet file."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from jaxlogit.core.status import Status
 from jaxlogit.report import table
+from jaxlogit.resampling.records import BootstrapInterval
 from jaxlogit.results import tally
 
 if TYPE_CHECKING:
@@ -18,16 +20,11 @@ def summary(boot: "Bootstrap", level: float, kind: str) -> str:
     """Estimates, bias, bootstrap standard errors and an interval; statuses."""
     if boot._status.shape[0] > 1:
         return f"{boot!r}\n".replace("<", "").replace(">", "")
-    moments, ends = boot.moments(), boot.confint(level, kind)
-    columns = (boot.fit.coef, moments.bias, moments.std_error, ends.lower, ends.upper)
-    columns = (*columns, ends.lower_error, ends.upper_error)
-    header = ["term", "estimate", "bias", "std_error", "conf_low", "conf_high"]
-    header += ["mc_low", "mc_high"]
-    values = zip(*(np.atleast_2d(column)[0] for column in columns), strict=True)
-    rows = [
-        [name, *(f"{value:.5g}" for value in row)]
-        for name, row in zip(boot.names, values, strict=True)
-    ]
+    ends, found = columns(boot, level, kind)
+    numbers = zip(*list(found.values())[1:], strict=True)
+    rows = [_rounded([float(value) for value in row]) for row in numbers]
+    cells = zip(*map(_aligned, zip(*rows, strict=True)), strict=True)
+    rows = [[name, *row] for name, row in zip(boot.names, cells, strict=True)]
     units = "" if boot._scheme.unit is None else f" of {boot._scheme.n_units:,} clusters"
     head = [
         f"Bootstrap: {boot.scheme}{units}, {boot.n_replicates:,} replicates, seed {boot.seed}",
@@ -35,16 +32,65 @@ def summary(boot: "Bootstrap", level: float, kind: str) -> str:
     ]
     reason = [] if ends.reason is None else [ends.reason]
     return "\n".join(
-        [*head, "", table(header, rows), "", f"statuses: {tally(boot.status)}", *reason, ""]
+        [*head, "", table(list(found), rows), "", f"statuses: {tally(boot.status)}", *reason, ""]
     )
+
+
+def columns(boot: "Bootstrap", level: float, kind: str) -> tuple[BootstrapInterval, dict]:
+    """The intervals of one data set, and the columns of its table."""
+    moments, ends = boot.moments(), boot.confint(level, kind)
+    found = {
+        "term": np.array(boot.names),
+        "estimate": boot.fit.coef,
+        "bias": moments.bias,
+        "std_error": moments.std_error,
+        "conf_low": ends.lower,
+        "conf_high": ends.upper,
+        "mc_low": ends.lower_error,
+        "mc_high": ends.upper_error,
+    }
+    return ends, {name: np.atleast_2d(value)[0] for name, value in found.items()}
+
+
+def tidy(boot: "Bootstrap", level: float, kind: str) -> Any:
+    """The table of one data set as a pandas data frame, with the statuses of the ends."""
+    pd = _pandas("a table")
+    ends, found = columns(boot, level, kind)
+    names = np.array([Status(code).name.lower() for code in range(len(Status))])
+    statuses = {
+        "low_status": names[np.atleast_2d(ends.lower_status)[0]],
+        "high_status": names[np.atleast_2d(ends.upper_status)[0]],
+    }
+    return pd.DataFrame({**found, **statuses})
+
+
+def _rounded(row: list[float]) -> list[str]:
+    """A term's numbers with the decimals that its smallest Monte Carlo error has two digits in."""
+    errors = [value for value in row[-2:] if np.isfinite(value) and value > 0]
+    least = min(errors, default=1e-3 * max((abs(v) for v in row if np.isfinite(v)), default=1.0))
+    if least == 0:
+        return [f"{value:.5g}" for value in row]
+    decimals = int(np.clip(1 - np.floor(np.log10(least)), 0, 12))
+    return [f"{value:.{decimals}f}" for value in row]
+
+
+def _aligned(cells: Sequence[str]) -> list[str]:
+    """Decimal points below each other."""
+    after = [len(cell.partition(".")[2]) + ("." in cell) for cell in cells]
+    return [cell + " " * (max(after) - n) for cell, n in zip(cells, after, strict=True)]
+
+
+def _pandas(what: str) -> Any:
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise ImportError(f"{what} needs pandas: install jaxlogit-inference[study]") from error
+    return pd
 
 
 def frame(boot: "Bootstrap") -> Any:
     """One row for each replicate, with a column for the data set where there are many."""
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise ImportError("to_frame needs pandas: install jaxlogit-inference[study]") from error
+    pd = _pandas("to_frame")
     sets, count, p = boot._coef.shape
     columns = {} if boot.fit._models.single else {"data_set": np.repeat(np.arange(sets), count)}
     columns["replicate"] = np.tile(np.arange(count), sets)
