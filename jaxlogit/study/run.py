@@ -21,8 +21,8 @@ SMALL_CHUNK = 1_000
 CHUNK_OUTCOMES = 20_000_000
 """Most outcomes in one chunk, those of bootstrap replicates too; as float64 they are 160 MB."""
 
-CHUNK_FITS = 100_000
-"""Most bootstrap replicates in one part: seconds of work where the data are few."""
+CHUNK_FITS = 20_000
+"""Most bootstrap replicates in one part: seconds of work, or a minute where many are separated."""
 
 
 def run_record(
