@@ -42,7 +42,11 @@ def study_text(result: "StudyResult", *, differences: bool = False, markdown: bo
     summary = _by_term(result.summary().to_dict("records"))
     statuses = result.statuses().to_dict("records")
     blocks = [_heading(result), _coverage(summary, result, markdown), _extremes(summary, markdown)]
-    blocks += [_estimates(summary, markdown), _statuses(statuses, markdown)]
+    blocks += [
+        _limits(summary, result, markdown),
+        _estimates(summary, markdown),
+        _statuses(statuses, markdown),
+    ]
     if differences:
         blocks.append(_differences(result.differences().to_dict("records"), markdown))
     return "\n\n".join(block for block in blocks if block) + "\n"
@@ -155,6 +159,8 @@ def _coverage(summary: Rows, result: "StudyResult", markdown: bool) -> str:
         "low, high: the truth lies below, above the interval; "
         f"rejects: {record.null:g} at p <= {record.significance:g}",
     ]
+    if record.bootstrap is not None:
+        lines.append(f"bootstrap methods reject {record.null:g} outside their interval")
     if any(r["coverage_n"] < r["n_replicates"] for r in summary):
         lines.append("over the replicates on which the method is defined; see the next table")
     return "\n".join([*lines, "", table(header, rows, markdown)])
@@ -177,6 +183,29 @@ def _extremes(summary: Rows, markdown: bool) -> str:
         "Undefined and infinite intervals",
         "undefined: replicates, and coverage if they miss, if they cover; "
         "infinite: share of the others",
+    ]
+    return "\n".join([*lines, "", table(header, rows, markdown)])
+
+
+def _limits(summary: Rows, result: "StudyResult", markdown: bool) -> str:
+    """Coverage with infinitely many bootstrap replicates; empty without bootstrap methods."""
+    settings = result.record.bootstrap
+    if settings is None:
+        return ""
+    header = [*_cell_header(summary), "term", "method", f"with {settings.replicates:,}", "limit"]
+    rows = [
+        [
+            *_cell(r, header), _term(r["term"], markdown), r["method"],
+            _share(r["coverage"], r["coverage_mcse"]),
+            _share(r["coverage_limit"], r["coverage_limit_mcse"]),
+        ]
+        for r in summary
+        if "bootstrap:" in r["method"]
+    ]  # fmt: skip
+    lines = [
+        f"Coverage with {settings.replicates:,} bootstrap replicates ({settings.scheme}) of each "
+        "data set",
+        "limit: with infinitely many, extrapolated from subsets of them",
     ]
     return "\n".join([*lines, "", table(header, rows, markdown)])
 

@@ -82,7 +82,7 @@ def bootstrap(
     """
     penalty = check_penalty(penalty)
     models = data.collect(X, y, trials, weights, offset, names)
-    models, used = _used_rows(models)
+    models, used = used_rows(models)
     strata, clusters = (_of_rows(labels, used) for labels in (strata, clusters))
     checked = check_scheme(models, scheme, seed, strata, clusters, size, multiplier, penalty)
     count = check_count("replicates", replicates, 1)
@@ -94,7 +94,7 @@ def bootstrap(
     return Bootstrap(fit, checked, *run(fit, checked, np.arange(count, dtype=np.uint32)))
 
 
-def _used_rows(models: Models) -> tuple[Models, np.ndarray | None]:
+def used_rows(models: Models) -> tuple[Models, np.ndarray | None]:
     """The models without rows of weight 0, and which rows are left; None: all are.
 
     They are not part of the data, and must not be drawn.

@@ -55,6 +55,17 @@ def estimates(sample: Sample, numbers: np.ndarray) -> Estimates:
     return Estimates(coef, status)
 
 
+def of_sample(sample: Sample, numbers: np.ndarray) -> Estimates:
+    """`estimates`, or why there is nothing to draw from."""
+    own = int(sample.fit.status)
+    needs = sample.scheme.name in ("parametric", "score")
+    if own == Status.RANK_DEFICIENT or (needs and own != Status.CONVERGED):
+        # a subset of its rows has no higher rank
+        shape = (len(numbers), sample.models.n_terms)
+        return Estimates(np.full(shape, np.nan), np.full(len(numbers), own, np.int32))
+    return estimates(sample, numbers)
+
+
 def refits(
     sample: Sample, numbers: np.ndarray, source: Source | None = None
 ) -> Iterator[tuple[slice, Fit]]:
@@ -212,14 +223,8 @@ def run(
     memory.demand(8 * count * len(numbers) * (p + 1), f"{len(numbers):,} replicates")
     coef = np.full((count, len(numbers), p), np.nan)
     status = np.zeros((count, len(numbers)), np.int32)
-    needs = scheme.name in ("parametric", "score")
     for b in range(count):
-        sample = sample_of(fit, scheme, b)
-        own = int(sample.fit.status)
-        if own == Status.RANK_DEFICIENT or (needs and own != Status.CONVERGED):
-            status[b] = own  # a subset of its rows has no higher rank
-        else:
-            coef[b], status[b] = estimates(sample, numbers)
+        coef[b], status[b] = of_sample(sample_of(fit, scheme, b), numbers)
         if advance is not None:
             advance(b)
     return coef, status

@@ -36,6 +36,8 @@ class Replicates:
         Interval ends; infinite ends are defined, nan ends are not.
     p_value : (n,) array
         From the method's own test, nan where undefined.
+    rejects : (n,) array, optional
+        Of a method without p-values: 1 where it rejects, 0 where not, nan where undefined.
     """
 
     estimate: Array
@@ -43,11 +45,18 @@ class Replicates:
     lower: Array
     upper: Array
     p_value: Array
+    rejects: Array | None = None
 
     @property
     def has_interval(self) -> NDArray[np.bool_]:
         """Replicates whose two ends are both defined (they may be infinite)."""
         return ~(np.isnan(self.lower) | np.isnan(self.upper))
+
+    def rejections(self, significance: float) -> Array:
+        """1 where the method rejects, 0 where not, nan where it has no test."""
+        if self.rejects is not None:
+            return self.rejects
+        return np.where(np.isnan(self.p_value), np.nan, self.p_value <= significance)
 
 
 class Measure(NamedTuple):
@@ -186,7 +195,7 @@ def measure(replicates: Replicates, truth: float, significance: float) -> Measur
     truth : float
         The coefficient the data were simulated with, log-odds.
     significance : float
-        A test rejects where its p-value is at most this.
+        A test rejects where its p-value is at most this; see `Replicates.rejects`.
 
     Returns
     -------
@@ -217,6 +226,7 @@ def measure(replicates: Replicates, truth: float, significance: float) -> Measur
     finite = np.isfinite(replicates.estimate)
     has_se = np.isfinite(replicates.std_error)
     has_interval = replicates.has_interval
+    rejected = replicates.rejections(significance)
     lower, upper = replicates.lower[has_interval], replicates.upper[has_interval]
     estimate = replicates.estimate[finite]
     covered = (lower <= truth) & (truth <= upper)
@@ -241,7 +251,7 @@ def measure(replicates: Replicates, truth: float, significance: float) -> Measur
         ),
         missed_low=share(truth < lower),
         missed_high=share(truth > upper),
-        rejection=share(replicates.p_value[~np.isnan(replicates.p_value)] <= significance),
+        rejection=share(rejected[~np.isnan(rejected)] == 1),
         width=mean(width),
         width_median=float(np.median(width)) if width.size else np.nan,
         width_infinite=share(np.isinf(width)).value,
@@ -297,7 +307,7 @@ def contributions(replicates: Replicates, truth: float, significance: float) -> 
         "coverage": given(interval, (replicates.lower <= truth) & (truth <= replicates.upper)),
         "missed_low": given(interval, truth < replicates.lower),
         "missed_high": given(interval, truth > replicates.upper),
-        "rejection": given(~np.isnan(replicates.p_value), replicates.p_value <= significance),
+        "rejection": replicates.rejections(significance),
         # An infinite width has no difference; its share is in the table of measures.
         "width": given(interval & np.isfinite(width), width),
     }

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from jaxlogit.study.cells import EXTRA_COLUMNS, Array, Cell, canonical_json
 from jaxlogit.study.files import write_atomic
+from jaxlogit.study.methods import BootstrapSettings, resampled
 
 FORMAT = 1
 """Counts up when older code could misread newer stores."""
@@ -51,6 +52,8 @@ class Record:
         Where the design and truth came from, in the words of the specification.
     random : dict
         See `jaxlogit.study.simulate.random_record`.
+    bootstrap : BootstrapSettings or None
+        Of the methods that resample; None before there is one.
     versions : dict
         Software that made the store first.
     """
@@ -66,9 +69,10 @@ class Record:
     source: Mapping[str, Any]
     random: Mapping[str, Any]
     versions: Mapping[str, str]
+    bootstrap: BootstrapSettings | None = None
 
-    def identity(self, cell: Cell) -> str:
-        """Hash of all that the rows of one cell depend on; every part carries it."""
+    def identity(self, cell: Cell, methods: Sequence[str]) -> str:
+        """Hash of all that rows of these methods in one cell depend on; every part carries it."""
         content = {
             "format": FORMAT,
             "seed": self.seed,
@@ -79,6 +83,8 @@ class Record:
             "design": cell.design_hash,
             "random": dict(self.random),
         }
+        if self.bootstrap is not None and resampled(methods):
+            content["bootstrap"] = self.bootstrap.to_dict()
         return _hash(content)
 
     def cell(self, label: str) -> Cell:
@@ -112,6 +118,7 @@ def merged(old: Record, new: Record, store: Path) -> Record:
         name=new.name,
         replicates=max(old.replicates, new.replicates),
         significance=new.significance,
+        bootstrap=new.bootstrap or old.bootstrap,
         methods=(*old.methods, *(m for m in new.methods if m not in old.methods)),
     )
 
@@ -124,6 +131,9 @@ def _fixed_keys(old: Record, new: Record) -> list[tuple[str, Any, Any]]:
         ("null", old.null, new.null),
         ("cells", [cell.label for cell in old.cells], [cell.label for cell in new.cells]),
     ]
+    if old.bootstrap is not None and new.bootstrap is not None:
+        here, there = old.bootstrap.to_dict(), new.bootstrap.to_dict()
+        keys += [(f"bootstrap.{key}", here[key], there[key]) for key in here]
     names = {
         "implementation": "the random number implementation",
         "threefry_partitionable": "jax_threefry_partitionable",
@@ -175,7 +185,7 @@ def write_record(folder: Path, record: Record) -> None:
             "truth": dict(zip(cell.names, cell.truth.tolist(), strict=True)),
             "design": path,
             "design_hash": cell.design_hash,
-            "identity": record.identity(cell),
+            "identity": record.identity(cell, ()),
         })  # fmt: skip
     content = {
         "format": FORMAT,
@@ -186,6 +196,7 @@ def write_record(folder: Path, record: Record) -> None:
         "null": record.null,
         "significance": record.significance,
         "methods": list(record.methods),
+        **({} if record.bootstrap is None else {"bootstrap": record.bootstrap.to_dict()}),
         "source": dict(record.source),
         "cells": cells,
         "random": dict(record.random),
@@ -228,10 +239,12 @@ def read_record(folder: Path, spare: Sequence[Cell] = ()) -> Record:
             f"{path} has format {content['format']}; this version reads up to {FORMAT}"
         )
     keys = ("name", "seed", "level", "null", "replicates", "significance", "source", "random")
+    settings = content.get("bootstrap")
     return Record(
         **{key: content[key] for key in keys},
         versions=content["versions"],
         methods=tuple(content["methods"]),
+        bootstrap=None if settings is None else BootstrapSettings(**settings),
         cells=tuple(_read_cell(folder, entry, spare) for entry in content["cells"]),
     )
 

@@ -1,7 +1,7 @@
 """What a study found: tables over the parts of a store, one (cell, method, term) at a time."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
@@ -11,11 +11,17 @@ from numpy.typing import NDArray
 
 from jaxlogit.core.status import Status
 from jaxlogit.study.cells import MAX_REPLICATES, Cell, integer, nearest
-from jaxlogit.study.measures import Array, Replicates, compare, measure
+from jaxlogit.study.measures import Array, Measure, Replicates, compare, measure
+from jaxlogit.study.methods import RESAMPLED
+from jaxlogit.study.nested import PARTS, coverage_limit
 from jaxlogit.study.record import Record, read_record
+from jaxlogit.study.resample import holds
 from jaxlogit.study.simulate import outcomes
 from jaxlogit.study.store import COLUMNS, Part, read_rows, scan
 from jaxlogit.study.tabulate import tabulate
+
+SAME_LEVEL = 1e-9
+"""One minus a level is a significance up to rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,13 +74,15 @@ class StudyResult:
         DataFrame
             One row per cell × method × term: `cell`, `method`, `term`, `truth`,
             `n_replicates`, then each measure as `m`, `m_mcse` and `m_n`; see
-            `jaxlogit.study.measures.measure` for what each is conditional on.
+            `jaxlogit.study.measures.measure` for what each is conditional on. For bootstrap
+            methods also `coverage_limit`, the coverage with infinitely many bootstrap
+            replicates, see `jaxlogit.study.nested`; nan for others.
         """
         rows = []
         for cell, method, j in self._groups():
             replicates, _ = self._read(cell, method, cell.names[j])
             found = measure(replicates, cell.truth[j], self.record.significance)
-            rows.append(_place(cell, method, j) | found.to_row())
+            rows.append(_place(cell, method, j) | found.to_row() | self._limit(cell, method, j))
         return pd.DataFrame(rows)
 
     def statuses(self) -> pd.DataFrame:
@@ -85,7 +93,8 @@ class StudyResult:
         DataFrame
             `cell`, `method`, `term`, `n_replicates`, then a count for every status, zeros
             included. A row counts by why its first missing number is missing (lower end,
-            upper end, p-value); with none missing as INFINITE or CONVERGED.
+            upper end, p-value where the method has one); with none missing as INFINITE or
+            CONVERGED.
         """
         rows = []
         for cell, method, j in self._groups():
@@ -150,7 +159,28 @@ class StudyResult:
         place = (cell.label, method, term)
         table = read_rows(self.parts, self.record, place, ["replicate", *COLUMNS])
         rows = Replicates(**{name: table[name].to_numpy() for name in COLUMNS})
+        if method in RESAMPLED:
+            rows = replace(rows, rejects=self._rejects(rows))
         return rows, table["replicate"].to_numpy()
+
+    def _rejects(self, rows: Replicates) -> Array:
+        """Whether the null lies outside an interval; nan where the tests are at another level."""
+        if abs(self.record.significance - (1.0 - self.record.level)) > SAME_LEVEL:
+            return np.full(rows.lower.shape, np.nan)
+        return 1.0 - holds(rows.lower, rows.upper, self.record.null)
+
+    def _limit(self, cell: Cell, method: str, j: int) -> dict[str, float | int]:
+        """Coverage with infinitely many bootstrap replicates."""
+        found = Measure(np.nan, np.nan, 0)
+        if method in RESAMPLED and self.record.bootstrap is not None:
+            place = (cell.label, method, cell.names[j])
+            table = read_rows(self.parts, self.record, place, ["lower", "upper", *PARTS])
+            read = {name: table[name].to_numpy() for name in table.column_names}
+            covered = holds(read["lower"], read["upper"], cell.truth[j])
+            count = self.record.bootstrap.replicates
+            found = coverage_limit(covered, read, count, self.record.level)
+        names = ("coverage_limit", "coverage_limit_mcse", "coverage_limit_n")
+        return dict(zip(names, found, strict=True))
 
     def _read_both(
         self, cell: Cell, one: str, other: str, term: str
@@ -205,7 +235,7 @@ def replay(record: Record, label: str, replicate: int) -> Replay:
     y = outcomes(cell, record.seed, replicate, replicate + 1)
     truth = dict(zip(cell.names, cell.truth, strict=True))
     rows = []
-    for group in tabulate(cell, y, record.methods, record.level, record.null):
+    for group in tabulate(record, cell, y, record.methods, replicate):
         numbers = {name: float(getattr(group.rows, name)[0]) for name in COLUMNS}
         row = {"method": group.method, "term": group.term, "truth": truth[group.term]}
         rows.append(row | numbers | {"status": Status(int(group.status[0])).name.lower()})
@@ -229,4 +259,5 @@ def _place(cell: Cell, method: str, j: int) -> dict[str, object]:
 
 
 def _take(rows: Replicates, where: NDArray[np.intp]) -> Replicates:
-    return Replicates(**{name: getattr(rows, name)[where] for name in COLUMNS})
+    taken = Replicates(**{name: getattr(rows, name)[where] for name in COLUMNS})
+    return taken if rows.rejects is None else replace(taken, rejects=rows.rejects[where])

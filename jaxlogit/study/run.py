@@ -19,7 +19,10 @@ SMALL_CHUNK = 1_000
 """Enough replicates to fill the engine's blocks."""
 
 CHUNK_OUTCOMES = 20_000_000
-"""Most outcomes in one chunk; their float64 copies are 160 MB."""
+"""Most outcomes in one chunk, those of bootstrap replicates too; as float64 they are 160 MB."""
+
+CHUNK_FITS = 20_000
+"""Most bootstrap replicates in one part: seconds of work, or a minute where many are separated."""
 
 
 def run_record(
@@ -56,14 +59,18 @@ def _fill(folder: Path, asked: Record, progress: bool, chunk: int | None) -> Stu
     rows = max(cell.X.shape[0] for cell in asked.cells)
     # A tenth of a short run, so that its progress is seen.
     tenth = max(asked.replicates // 10, SMALL_CHUNK)
-    chunk = chunk or max(1, min(CHUNK, CHUNK_OUTCOMES // rows, tenth))
+    most = min(CHUNK, CHUNK_OUTCOMES // rows, tenth)
+    if asked.bootstrap is not None:
+        each = asked.bootstrap.replicates
+        most = min(most, CHUNK_FITS // each, CHUNK_OUTCOMES // (rows * each))
+    chunk = chunk or max(1, most)
     with open_store(folder, asked) as (record, parts):
         tasks = missing(parts, record, asked.methods, asked.replicates, chunk)
         with shown(record, tasks, folder, progress) as advance:
             for task in tasks:
                 cell = record.cell(task.cell)
                 y = outcomes(cell, record.seed, task.start, task.stop)
-                groups = list(tabulate(cell, y, task.methods, record.level, record.null))
+                groups = list(tabulate(record, cell, y, task.methods, task.start))
                 parts.append(write_part(folder, record, task, groups))
                 advance(task, groups)
     parts.sort(key=lambda part: (part.cell, part.start))

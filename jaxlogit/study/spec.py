@@ -10,18 +10,16 @@ from typing import Any
 import numpy as np
 
 from jaxlogit.core.status import Status
-from jaxlogit.data import check_choice
 from jaxlogit.frame import design, read_table
 from jaxlogit.front import fit
 from jaxlogit.study.cells import MAX_REPLICATES, Cell, cell_from_arrays, integer, truth_vector
+from jaxlogit.study.methods import METHODS, check_bootstrap, check_methods
 from jaxlogit.study.record import Record, versions
+from jaxlogit.study.resample import plan
 from jaxlogit.study.result import Replay, StudyResult, replay
 from jaxlogit.study.run import run_record
 from jaxlogit.study.simulate import random_record
 from jaxlogit.study.toml import read_toml
-
-METHODS = ("ml:wald", "ml:lr", "ml:score")
-"""Methods are estimator:interval; a method's p-values come from the interval's own test."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -41,11 +39,17 @@ class Study:
     level : float
         Level of the intervals, in (0, 1).
     methods : sequence of str
-        Among "ml:wald", "ml:lr", "ml:score". All see the same data sets.
+        "ml:" with wald, lr, score or rstar; "firth:" with wald, lr or score; "bootstrap:" or
+        "firth-bootstrap:" with normal, basic, percentile, studentized or bca. All see the same
+        data sets.
+    bootstrap : mapping, optional
+        Of bootstrap methods: `replicates` of each data set (999), and the `scheme`: "pairs",
+        "bayesian", "poisson" or "parametric", as in `jaxlogit.bootstrap`.
     null : float
         The value (log-odds) whose rejection rate is measured.
     significance : float, optional
-        A test rejects where p ≤ significance; 1 − level by default.
+        A test rejects where p ≤ significance; 1 − level by default. A bootstrap method has no
+        p-value: it rejects at 1 − level, a null outside its interval.
     data : str, path or data frame, optional
         A CSV or Parquet file, the name of a bundled data set, or a pandas frame.
     formula : str, optional
@@ -81,6 +85,7 @@ class Study:
     replicates: int
     level: float = 0.95
     methods: Sequence[str] = METHODS
+    bootstrap: Any = None
     null: float = 0.0
     significance: float | None = None
     data: Any = None
@@ -98,7 +103,9 @@ class Study:
         _set(self, "replicates", integer("replicates", self.replicates, 1, MAX_REPLICATES))
         _set(self, "level", _number("level", self.level, 0.0, 1.0))
         _set(self, "null", _number("null", self.null, -np.inf, np.inf))
-        _set(self, "methods", _check_methods(self.methods))
+        methods = check_methods(self.methods)
+        _set(self, "methods", methods)
+        _set(self, "bootstrap", check_bootstrap(self.bootstrap, methods, self.level))
         if self.significance is None:
             # Rounded so that 1 − 0.95 is 0.05, not 0.050000000000000044.
             _set(self, "significance", round(1.0 - self.level, 12))
@@ -216,6 +223,9 @@ def record_of(study: Study) -> Record:
         "truth": "mle" if isinstance(study.truth, str) else "given",
     }
     assert study.significance is not None  # resolved when the study was made
+    if study.bootstrap is not None:
+        for cell in study.cells:
+            plan(cell, study.seed, study.bootstrap, study.level)
     return Record(
         name=study.name,
         seed=study.seed,
@@ -224,6 +234,7 @@ def record_of(study: Study) -> Record:
         replicates=study.replicates,
         significance=study.significance,
         methods=tuple(study.methods),
+        bootstrap=study.bootstrap,
         cells=study.cells,
         source=source,
         random=random_record(),
@@ -248,16 +259,6 @@ def _number(name: str, value: Any, low: float, high: float) -> float:
     if not low < value < high:
         raise ValueError(f"{name} must lie strictly between {low:g} and {high:g}: found {value!r}")
     return float(value)
-
-
-def _check_methods(methods: Any) -> tuple[str, ...]:
-    if isinstance(methods, str) or not isinstance(methods, Sequence):
-        raise TypeError(f"methods must be a list of texts: found {methods!r}")
-    for method in methods:
-        check_choice("methods", method, METHODS)
-    if not methods or len(set(methods)) != len(methods):
-        raise ValueError(f"methods must be one or more, each once: found {list(methods)}")
-    return tuple(methods)
 
 
 def _check_design(study: Study) -> None:

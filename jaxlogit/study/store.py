@@ -9,7 +9,7 @@ can read `parts/*.parquet` as one table.
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -27,7 +27,9 @@ from jaxlogit.study.files import (
     remove_leftovers,
     write_atomic,
 )
-from jaxlogit.study.measures import Replicates
+from jaxlogit.study.measures import Array, Replicates
+from jaxlogit.study.methods import resampled
+from jaxlogit.study.nested import PARTS
 from jaxlogit.study.record import Record, merged, read_record, write_record
 
 COLUMNS = ("estimate", "std_error", "lower", "upper", "p_value")
@@ -42,6 +44,9 @@ SCHEMA = pa.schema(
         pa.field("status", pa.int32(), nullable=False),
     ]
 )
+
+RESAMPLED_SCHEMA = pa.schema([*SCHEMA, *(pa.field(name, pa.float64()) for name in PARTS)])
+"""Of parts with a method that resamples; null for the others."""
 
 PART_NAME = re.compile(r"part-[0-9a-f]{8}-\d{10}-\d{10}-([0-9a-f]{16})\.parquet")
 
@@ -60,12 +65,16 @@ class Part:
 
 @dataclass(frozen=True)
 class Group:
-    """The rows of one method and term in one part; arrays (stop − start,)."""
+    """The rows of one method and term in one part; arrays (stop − start,).
+
+    `parts` has the columns of `PARTS` where the method resamples.
+    """
 
     method: str
     term: str
     rows: Replicates
     status: NDArray[np.int32]
+    parts: Mapping[str, Array] | None = None
 
 
 @dataclass(frozen=True)
@@ -162,7 +171,7 @@ def _read_footer(path: Path, record: Record) -> Part | str:
         cell = record.cell(note["cell"])
     except (OSError, pa.ArrowException, KeyError, StopIteration, ValueError) as error:
         return f"unreadable: {error!r:.80}"
-    if note["identity"] != record.identity(cell):
+    if note["identity"] != record.identity(cell, note["methods"]):
         return "it belongs to another study"
     part = Part(path, note["cell"], note["start"], note["stop"], tuple(note["methods"]), footer)
     rows = (part.stop - part.start) * len(part.methods) * len(cell.names)
@@ -216,13 +225,14 @@ def write_part(folder: Path, record: Record, task: Task, groups: Iterable[Group]
     """
     cell = record.cell(task.cell)
     note = {
-        "identity": record.identity(cell),
+        "identity": record.identity(cell, task.methods),
         "cell": task.cell,
         "start": task.start,
         "stop": task.stop,
         "methods": list(task.methods),
     }
-    schema = SCHEMA.with_metadata({"jaxlogit": json.dumps(note)})
+    plain = RESAMPLED_SCHEMA if resampled(task.methods) else SCHEMA
+    schema = plain.with_metadata({"jaxlogit": json.dumps(note)})
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(
         sink,
@@ -252,6 +262,9 @@ def _table(task: Task, group: Group, schema: pa.Schema) -> pa.Table:
         *(pa.array(values) for values in floats),
         pa.array(np.asarray(group.status, dtype=np.int32)),
     ]
+    if len(schema) > len(columns):
+        none = pa.nulls(n, pa.float64())
+        columns += [none if group.parts is None else pa.array(group.parts[p]) for p in PARTS]
     return pa.Table.from_arrays(columns, schema=schema)
 
 
@@ -259,7 +272,7 @@ def read_rows(
     parts: Iterable[Part],
     record: Record,
     place: tuple[str, str, str],
-    columns: Sequence[str] = SCHEMA.names,
+    columns: Sequence[str] | None = None,
 ) -> pa.Table:
     """Every stored row of one cell, method and term, in the order of the replicates.
 
@@ -271,15 +284,17 @@ def read_rows(
     place : tuple of str
         Cell, method and term.
     columns : sequence of str
-        Only these are read.
+        Only these are read; all that the method has by default.
     """
     cell, method, term = place
+    schema = RESAMPLED_SCHEMA if resampled([method]) else SCHEMA
+    columns = schema.names if columns is None else list(columns)
     names = record.cell(cell).names
-    tables = [SCHEMA.empty_table().select(list(columns))]
+    tables = [schema.empty_table().select(columns)]
     for part in parts:
         if part.cell == cell and method in part.methods:
             group = part.methods.index(method) * len(names) + names.index(term)
             with pq.ParquetFile(part.path, metadata=part.footer) as file:
-                table = file.read_row_group(group, columns=list(columns))
+                table = file.read_row_group(group, columns=columns)
                 tables.append(table.replace_schema_metadata())
     return pa.concat_tables(tables)

@@ -8,7 +8,8 @@ from typing import Any
 
 from jaxlogit.study.cells import nearest
 
-TOP_KEYS = ("name", "seed", "replicates", "level", "methods", "null", "significance", "design")
+TOP_KEYS = ("name", "seed", "replicates", "level", "methods", "null", "significance")
+TABLES = ("design", "bootstrap")
 DESIGN_KEYS = ("data", "formula", "truth", "trials", "weights", "offset")
 
 
@@ -62,7 +63,7 @@ def _find(path: str | Path) -> Path:
 
 
 def _arguments(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    _check_keys(table, "", TOP_KEYS, required=("name", "seed", "replicates", "design"))
+    _check_keys(table, "", TOP_KEYS + TABLES, required=("name", "seed", "replicates", "design"))
     design = table["design"]
     if not isinstance(design, Mapping):
         raise TypeError(f"design must be a table, [design]: found {design!r}")

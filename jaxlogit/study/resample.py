@@ -1,0 +1,173 @@
+"""Bootstrap intervals of simulated data sets, one data set after the other.
+
+All kinds of one estimator share a data set's replicates. What a replicate draws depends on the
+study's seed, the cell's address, the number of the data set and its own number: a chunk of data
+sets, or one of them alone, gives the same.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxlogit import data
+from jaxlogit.data import Models
+from jaxlogit.front import fit_models
+from jaxlogit.penalties import check_penalty
+from jaxlogit.resampling import inference, kinds, replicates
+from jaxlogit.resampling.acceleration import accelerations
+from jaxlogit.resampling.front import used_rows
+from jaxlogit.resampling.functional import Functional, functional
+from jaxlogit.resampling.sample import Sample, sample_of
+from jaxlogit.resampling.scheme import Scheme, check_scheme
+from jaxlogit.study.cells import Array, Cell, canonical_json
+from jaxlogit.study.methods import PENALTIES, BootstrapSettings
+from jaxlogit.study.nested import PARTS, subsets
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """Intervals of one kind in B data sets.
+
+    Attributes
+    ----------
+    estimate, std_error : (B, p) arrays
+        The estimate, and the standard deviation of its replicates (nan where one is infinite).
+    lower, upper : (B, p) arrays
+    lower_status, upper_status : (B, p) arrays of int32
+    parts : dict of (B, p) arrays
+        The columns of `PARTS`: nan where a subset's interval is undefined.
+    """
+
+    estimate: Array
+    std_error: Array
+    lower: Array
+    upper: Array
+    lower_status: NDArray[np.int32]
+    upper_status: NDArray[np.int32]
+    parts: dict[str, Array]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the data sets of a cell are resampled: `count` replicates each, intervals at `level`."""
+
+    scheme: Scheme
+    count: int
+    level: float
+
+
+def plan(cell: Cell, seed: int, settings: BootstrapSettings, level: float) -> Plan:
+    """Check the settings against the cell.
+
+    Raises
+    ------
+    ValueError
+        The scheme cannot use what the design has: case weights with "parametric", one row.
+    """
+    own = canonical_json(["bootstrap", seed, cell.address]).encode()
+    # Another key than the data's: the replicates of a data set must not repeat how it was drawn.
+    number = int.from_bytes(hashlib.blake2b(own, digest_size=8).digest(), "little") >> 1
+    models = _models(cell, np.zeros((1, cell.X.shape[0])))
+    scheme = check_scheme(models, settings.scheme, number, None, None, None, None, None)
+    return Plan(scheme, settings.replicates, level)
+
+
+def resample(
+    plan: Plan, cell: Cell, y: NDArray, first: int, estimator: str, wanted: Sequence[str]
+) -> dict[str, Resampled]:
+    """Bootstrap data sets and give their intervals.
+
+    Parameters
+    ----------
+    plan : Plan
+    cell : Cell
+    y : (B, n) array
+        Successes of the data sets first, ..., first + B − 1.
+    first : int
+    estimator : {"bootstrap", "firth-bootstrap"}
+    wanted : sequence of str
+        Kinds of intervals.
+
+    Returns
+    -------
+    dict[str, Resampled]
+        By kind. In a data set without a finite estimate the percentile interval alone exists.
+    """
+    fit = fit_models(_models(cell, y), check_penalty(PENALTIES[estimator]))
+    shape = (len(y), len(cell.names))
+    out = {kind: _empty(np.array(fit.coef), shape) for kind in wanted}
+    every = functional(None, None, cell.names)
+    for b in range(len(y)):
+        sample = replace(sample_of(fit, plan.scheme, b), data_set=first + b)
+        _fill(out, b, sample, plan, every, cell.truth)
+    return out
+
+
+def _empty(estimate: Array, shape: tuple[int, int]) -> Resampled:
+    std_error, lower, upper = np.full((3, *shape), np.nan)
+    lower_status, upper_status = np.zeros((2, *shape), np.int32)
+    parts = {name: np.full(shape, np.nan) for name in PARTS}
+    return Resampled(estimate, std_error, lower, upper, lower_status, upper_status, parts)
+
+
+def _fill(
+    out: dict[str, Resampled], b: int, sample: Sample, plan: Plan, every: Functional, truth: Array
+) -> None:
+    """All kinds of one data set."""
+    own = int(sample.fit.status)
+    finite = bool(np.all(np.isfinite(sample.estimate)))
+    defined = [kind for kind in out if finite or kind == "percentile"]
+    for found in out.values():
+        found.lower_status[b] = found.upper_status[b] = own
+    if not defined:
+        return
+    coef, status = replicates.of_sample(sample, np.arange(plan.count, dtype=np.uint32))
+    spread = inference.moments(sample, coef, status, every)[1]
+    for found in out.values():
+        found.std_error[b] = spread
+    parts = subsets(plan.count, plan.level)
+    for kind in defined:
+        ends = _ends(sample, coef, plan.level, kind, every)
+        whole, found = ends(slice(None)), out[kind]
+        found.lower[b], found.upper[b] = whole
+        both = inference.end_status(whole, coef, status, every)
+        found.lower_status[b], found.upper_status[b] = both
+        for name, slices in parts.items():
+            if slices:
+                lower, upper = np.stack([ends(part) for part in slices], axis=1)
+                found.parts[name][b] = np.mean(holds(lower, upper, truth), axis=0)
+
+
+def _ends(
+    sample: Sample, coef: Array, level: float, kind: str, every: Functional
+) -> Callable[[slice], Array]:
+    """The ends (2, p) that one kind has from some of the replicates."""
+    errors = error = acceleration = None
+    if kind == "studentized":
+        numbers = np.arange(len(coef), dtype=np.uint32)
+        errors = replicates.std_errors(sample, numbers, coef, every)
+        error = replicates.std_error_of_data(sample, every)
+    if kind == "bca":
+        acceleration = accelerations(sample, every)
+
+    def ends(part: slice) -> Array:
+        own = None if errors is None else errors[part]
+        found = kinds.ends(coef[part], sample.estimate, level, kind, own, error, acceleration)
+        return found.value
+
+    return ends
+
+
+def holds(lower: Array, upper: Array, truth: float | Array) -> Array:
+    """1 where an interval holds the truth, 0 where not, nan where there is none."""
+    inside = (lower <= truth) & (truth <= upper)
+    return np.where(np.isnan(lower) | np.isnan(upper), np.nan, inside)
+
+
+def _models(cell: Cell, y: NDArray) -> Models:
+    """Data sets of a cell, without the rows of weight 0: they must not be drawn."""
+    models = data.collect(cell.X, y, cell.trials, cell.weights, cell.offset, cell.names)
+    return used_rows(models)[0]
