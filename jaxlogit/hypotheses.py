@@ -13,6 +13,8 @@ from jaxlogit.solution import FEW, SINGLE_ROWS, Solution
 
 QUICK_STEPS = 9
 CAREFUL_STEPS = 120
+VANISHED = 1e-6  # a likelihood ratio above which a score statistic of 0 is not one
+BEATEN = 1e-8  # relative: by more than rounding a restricted maximum cannot exceed the estimate
 PORTION = 16  # values of a profile that are searched at a time
 
 
@@ -26,7 +28,11 @@ def statistics(solution: Solution, constraints: np.ndarray, nulls: np.ndarray, m
     found, status = restricted(solution, constraints, nulls, height=method == "lr")
     if solution.sandwich is not None:
         return robust.score(solution, constraints, found.coef, status)
-    return (found.lr if method == "lr" else found.score), status
+    if method == "lr":
+        return found.lr, status
+    # Where all fitted probabilities are 0 or 1 to rounding the information is 0, and says nothing.
+    lost = (found.score == 0) & (found.lr > VANISHED)
+    return np.where(lost, np.nan, found.score), np.where(lost, int(Status.MAX_STEPS), status)
 
 
 def wald(solution: Solution, constraints: np.ndarray, nulls: np.ndarray):
@@ -172,6 +178,8 @@ def _variance(arrays, coef, peak, contrast):
 def _decided(found: tasks.Tested, unproved: np.ndarray) -> np.ndarray:
     """Statuses; what no search settled becomes nan, with the status `unproved`."""
     undecided = (found.status == tasks.UNDECIDED) | ~np.isfinite(found.lr + found.score)
+    # Higher than the estimate: under Firth's penalty that need not be the highest maximum.
+    undecided |= found.lr < -BEATEN * (1.0 + np.abs(found.loglik))
     for field in found[:4]:
         field[undecided] = np.nan
     return np.where(undecided, unproved, found.status).astype(np.int32)

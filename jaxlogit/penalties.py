@@ -28,7 +28,8 @@ class Firth:
         1/2 is Firth's own (Jeffreys's prior), which removes the first-order bias; more shrinks
         more.
     std_error : {"information", "augmented"}
-        Standard errors from the inverse of X'WX, or of X'W(1 + h)X with the leverages h.
+        Standard errors from the inverse of X'WX, or of X'W(1 + h)X with the leverages h, each
+        of its cases a row (grouped data give the same).
     intercept : {"penalized", "flic", "flac"}
         Corrections for predicted probabilities, whose mean Firth's penalty moves towards 1/2.
         "flic": the intercept alone is estimated again, by maximum likelihood, with the other

@@ -321,3 +321,11 @@ def test_refused(message):
     with pytest.raises(ValueError, match=re.escape(message)):
         REFUSED[message]()
     assert jax.jit(core.fit)(X, Y).status == 0
+
+
+def test_nan_in_a_row_without_cases_is_a_status():
+    X = np.column_stack([np.ones(6), [0.0, 1, 2, 3, 4, np.nan]])
+    with jax.enable_x64(True):
+        found = core.fit(X, np.array([0.0, 1, 0, 1, 0, 1]), weights=np.array([1.0, 1, 1, 1, 1, 0]))
+    assert found.status == Status.NONFINITE_INPUT
+    assert np.all(np.isnan(found.coef)) and np.isnan(found.loglik)

@@ -205,7 +205,8 @@ def test_leverages_and_augmented_information(p, form, unroll):
     np.testing.assert_allclose(linalg.log_determinant(factor), expected, rtol=SAME_MATHEMATICS)
     lengths = np.einsum("ij,ji->i", X, np.linalg.solve(inner, X.T))
     np.testing.assert_allclose(likelihood.leverages(rows, inverse), lengths, rtol=1e-8)
-    augmented = X.T @ ((w * (1 + 1.4 * w * lengths))[:, None] * X)
+    # A row of k cases counts as k rows would: 2τh pseudo-cases beside the k, τ = 0.7.
+    augmented = X.T @ ((w / k * (k + 1.4 * w * lengths))[:, None] * X)
     found = penalty.evaluate_augmented(rows, coef, unroll=unroll).information
     np.testing.assert_allclose(full(found, p), augmented, rtol=1e-9, atol=1e-10)
     rows = rows._replace(jeffreys=rows.jeffreys._replace(augmented=jnp.asarray(1.0)))
@@ -226,3 +227,30 @@ def test_the_oracle_agrees_with_autodiff():
     other = rows._replace(score_total=jnp.zeros(3), offset_total=jnp.asarray(0.0))
     np.testing.assert_allclose(score[0], jax.grad(direct, 1)(other, coef), rtol=1e-9)
     np.testing.assert_allclose(exact[0], -jax.hessian(direct, 1)(other, coef), rtol=1e-9)
+
+
+def test_augmented_errors_of_grouped_rows():
+    X = np.column_stack([np.ones(6), np.arange(6.0)])
+    y, trials = np.array([0, 1, 1, 1, 2, 3]), np.full(6, 3)
+    penalty = Firth(std_error="augmented")
+    grouped = jaxlogit.fit(X, y, trials=trials, penalty=penalty)
+    rows = np.repeat(np.arange(6), 3)
+    outcome = np.concatenate([np.arange(3) < k for k in y])
+    apart = jaxlogit.fit(X[rows], outcome, penalty=penalty)
+    np.testing.assert_allclose(grouped.std_error, apart.std_error, rtol=1e-9)
+
+
+def test_a_restricted_maximum_above_the_estimate_is_no_test():
+    """l* may have a higher hill than the estimate's: then its likelihood ratio is not one."""
+    X = np.array([[1, -1.2, -0.06, 1.09], [1, 0.11, -0.54, 0.83], [1, 0.43, 0.38, 0.04],
+                  [1, 0.67, 1.54, 0.66], [1, 0.08, -0.39, -1.3], [1, 1.64, 0.08, 0.59],
+                  [1, 0.51, -0.02, 0.61], [1, 0.23, 3.88, -0.55]])  # fmt: skip
+    found = jaxlogit.fit(X, [1, 0, 0, 1, 0, 0, 0, 0], penalty="firth").test()
+    assert found.status[1] == jaxlogit.Status.MAX_STEPS and np.isnan(found.p_value[1])
+
+
+def test_a_score_without_information_is_no_test():
+    far = jaxlogit.fit(np.ones((4, 1)), [1, 1, 1, 0])
+    found = far.test("score", null=40.0)
+    assert found.status[0] == jaxlogit.Status.MAX_STEPS and np.isnan(found.p_value[0])
+    assert far.test("lr", null=40.0).statistic[0] > 70

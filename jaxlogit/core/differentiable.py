@@ -238,4 +238,4 @@ def _asked(arrays: Arrays, contrast, method: str, *, level=None, null=0.0):
         raise ValueError(f"level must be one number: found shape {jnp.shape(level)}")
     if not isinstance(level, Tracer) and not 0 < float(level) < 1:
         raise ValueError(f"level must lie in (0, 1): found {level}")
-    return c, jax.scipy.special.ndtri(0.5 + 0.5 * jnp.asarray(level, dtype)) ** 2
+    return c, jax.scipy.special.ndtri(0.5 * (1.0 - jnp.asarray(level, dtype))) ** 2

@@ -106,9 +106,12 @@ def fit(arrays: Arrays) -> FitResult:
     p = coef.shape[0]
     inner = linalg.inverse(linalg.cholesky(at.information, p), p)
     covariance = model.transform @ inner @ model.transform.T
+    # The search leaves rows without cases out; a nan in one still reaches the derivatives here.
+    sound = jnp.all(jnp.isfinite(covariance)) & jnp.isfinite(at.loglik)
+    status = jnp.where(ok & ~sound, jnp.int32(Status.NONFINITE_INPUT), peak.status)
     results = (model.transform @ coef, covariance, at.loglik)
-    coef, covariance, value = (known(ok, part, jnp.nan) for part in results)
-    return FitResult(coef, covariance, value, peak.status, peak.n_steps)
+    coef, covariance, value = (known(ok & sound, part, jnp.nan) for part in results)
+    return FitResult(coef, covariance, value, status, peak.n_steps)
 
 
 @partial(jax.jit, static_argnames="method")

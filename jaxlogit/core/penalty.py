@@ -11,7 +11,7 @@ so that grouped and ungrouped rows give the same. The row terms' derivatives com
 The curvature is computed where a search needs it exact, and otherwise once near the maximum: what
 it adds to I changes little from there to the ends of an interval. Where it is not positive
 definite (l* need not be concave) the information of the data augmented by pseudo-cases,
-X'W(1 + 2τh)X, takes its place: it always leads uphill.
+X'diag{w(k + 2τh)}X with w = mu(1 − mu), takes its place: it always leads uphill.
 Sources: Firth (1993), Biometrika 80:27–38, doi:10.1093/biomet/80.1.27; Heinze and Schemper
 (2002), Statistics in Medicine 21:2409–2419, doi:10.1002/sim.1047.
 """
@@ -160,13 +160,13 @@ def _jeffreys(rows: Rows, coef, at: Evaluation):
 
 
 def _augmented(rows: Rows, coef, inverse):
-    """X'W(1 + 2τh)X."""
+    """X'diag{w(k + 2τh)}X: a row has k cases and, by its leverage h, 2τh pseudo-cases."""
     assert rows.jeffreys is not None
-    _, weights = row_derivatives(linear_predictor(rows, coef))
-    weights = weights if rows.total is None else rows.total * weights
-    leverage = weights * leverages(rows, inverse)
-    weights = weights * (1.0 + 2.0 * rows.jeffreys.strength * leverage)
-    return weigh(rows, weights, inverse.ndim == 1)
+    _, one_case = row_derivatives(linear_predictor(rows, coef))
+    cases = jnp.ones_like(one_case) if rows.total is None else rows.total
+    leverage = cases * one_case * leverages(rows, inverse)
+    cases = cases + 2.0 * rows.jeffreys.strength * leverage
+    return weigh(rows, cases * one_case, inverse.ndim == 1)
 
 
 def prior_information(prior: Prior):
