@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from jaxlogit.resampling.scheme import tails
 from jaxlogit.study.cells import Cell, cell_from_arrays
-from jaxlogit.study.simulate import _tails, outcomes, random_record
+from jaxlogit.study.simulate import outcomes, random_record
 
 STATISTICAL = 5.0
 """Largest |z| accepted; seeds are fixed."""
@@ -76,7 +77,7 @@ def test_random_record_has_draws_between_0_and_1():
 
 def test_tails_are_the_binomial_survival_function():
     cell = grouped_cell([7, 1, 0, 40])
-    tail, first, trials = _tails(cell)
+    tail, first, trials = tails(cell.X @ cell.truth, cell.trials)
     mu = 1 / (1 + np.exp(-(cell.X @ cell.truth)))
     for row, m in enumerate(trials):
         found = tail[first[row] : first[row] + m] if m else np.zeros(0)

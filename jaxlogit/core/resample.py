@@ -111,14 +111,23 @@ def outcomes(source: Source, number, layout: Layout):
     if layout.most_trials == 1:
         return (u < source.tail).astype(jnp.float64)
     assert source.first_tail is not None and source.trials is not None
-    low, high = jnp.zeros_like(source.trials), source.trials
-    for _ in range(layout.most_trials.bit_length()):  # halvings that find one of m + 1 numbers
+    drawn = binomial(u, source.tail, source.first_tail, source.trials, layout.most_trials)
+    return drawn.astype(jnp.float64)
+
+
+def binomial(u, tail, first, trials, most_trials: int):
+    """Successes #{k : u < P(Y > k)} of rows (n,) from uniforms and tail probabilities, int32.
+
+    `tail` has P(Y > k) for k = 0..m−1, row after row; `first` is where each row begins.
+    """
+    low, high = jnp.zeros_like(trials), trials
+    for _ in range(most_trials.bit_length()):  # halvings that find one of m + 1 numbers
         middle = (low + high) // 2
         open_ = middle < high
-        above = open_ & (u < source.tail[jnp.where(open_, source.first_tail + middle, 0)])
+        above = open_ & (u < tail[jnp.where(open_, first + middle, 0)])
         low = jnp.where(above, middle + 1, low)
         high = jnp.where(open_ & ~above, middle, high)
-    return low.astype(jnp.float64)
+    return low
 
 
 def _counts(source: Source, bits, n_units: int):

@@ -145,7 +145,7 @@ def _unit_scores(arrays, model: Problem, coef, factor, directions, units, layout
     root = jnp.sqrt(units.factor)
     if units.codes is not None:
         summed = jax.ops.segment_sum((along * residual[None, :]).T, units.codes, layout.n_clusters)
-        return root * summed.T
+        return jnp.atleast_1d(root)[None, :] * summed.T
     copies = jnp.ones_like(residual)
     if arrays.weights is not None:
         weights = jnp.asarray(arrays.weights, residual.dtype)

@@ -89,17 +89,29 @@ class Scheme:
 
     def with_outcomes(self, source: Source, eta: np.ndarray, models: Models) -> Source:
         """The source with the distribution of outcomes at linear predictors (n,)."""
-        mu = special.expit(eta)
+        tail, first, trials = tails(eta, models.trials)
         if models.trials is None:
-            return source._replace(tail=mu)
-        trials = models.trials.astype(np.int32)
-        first = np.concatenate([[0], np.cumsum(trials)[:-1]]).astype(np.int32)
-        row = np.repeat(np.arange(len(mu)), trials)
-        k = np.arange(row.size) - first[row]
-        tail = np.where(trials[row] == 1, mu[row], special.bdtrc(k, trials[row], mu[row]))
+            return source._replace(tail=tail)
         if int(np.max(trials)) == 1:  # rows without trials have no outcome but 0
-            tail = np.where(trials > 0, mu, 0.0)
+            tail = np.where(trials > 0, special.expit(eta), 0.0)
         return source._replace(tail=tail, first_tail=first, trials=trials)
+
+
+def tails(eta: np.ndarray, trials: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """P(Y > k) for k = 0..m−1, row after row in one array; each row's first entry; m.
+
+    Of outcomes with linear predictors (n,) and so many trials, one by default.
+    """
+    mu = special.expit(eta)
+    if trials is None:
+        return mu, np.arange(mu.size, dtype=np.int32), np.ones(mu.size, np.int32)
+    whole = trials.astype(np.int32)
+    first = np.concatenate([[0], np.cumsum(whole)[:-1]]).astype(np.int32)
+    row = np.repeat(np.arange(mu.size), whole)
+    k = np.arange(row.size) - first[row]
+    # One trial is spelled as mu itself, so that grouped and ungrouped rows agree to the bit.
+    tail = np.where(whole[row] == 1, mu[row], special.bdtrc(k, whole[row], mu[row]))
+    return tail, first, whole
 
 
 def check_scheme(

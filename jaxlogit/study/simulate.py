@@ -13,12 +13,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
-from jaxlogit.study.cells import Array, Cell
-
-IMPLEMENTATION = "threefry2x32"
-"""Counter-based: the same bits on every device, alone or in a batch."""
+from jaxlogit.core.resample import IMPLEMENTATION, binomial
+from jaxlogit.resampling.scheme import tails
+from jaxlogit.study.cells import Cell
 
 
 @contextmanager
@@ -69,13 +67,13 @@ def outcomes(cell: Cell, seed: int, start: int, stop: int) -> NDArray[np.uint8 |
     (stop − start, n) array
         uint8 where every row has at most 255 trials, int32 otherwise.
     """
-    tail, first, trials = _tails(cell)
-    # The largest number of trials has m + 1 outcomes: its bit length halvings find one.
-    steps = int(trials.max(initial=0)).bit_length()
+    eta = cell.X @ cell.truth + (0.0 if cell.offset is None else cell.offset)
+    tail, first, trials = tails(eta, cell.trials)
+    most_trials = int(trials.max(initial=0))
     with _random_settings():
         drawn = _draw(
             _cell_key(seed, cell.address), jnp.uint32(start), tail, first, trials,
-            count=stop - start, steps=steps,
+            count=stop - start, most_trials=most_trials,
         )  # fmt: skip
         return np.asarray(drawn)
 
@@ -84,23 +82,7 @@ def _cell_key(seed: int, address: int) -> jax.Array:
     return jax.random.fold_in(jax.random.key(seed, impl=IMPLEMENTATION), jnp.uint32(address))
 
 
-def _tails(cell: Cell) -> tuple[Array, NDArray[np.int32], NDArray[np.int32]]:
-    """P(Y > k) for k = 0..m−1, row after row in one array; each row's first entry; m."""
-    eta = cell.X @ cell.truth + (0.0 if cell.offset is None else cell.offset)
-    mu = special.expit(eta)
-    n = mu.size
-    if cell.trials is None:
-        return mu, np.arange(n, dtype=np.int32), np.ones(n, np.int32)
-    trials = cell.trials.astype(np.int32)
-    first = np.concatenate([[0], np.cumsum(trials)[:-1]]).astype(np.int32)
-    row = np.repeat(np.arange(n), trials)
-    k = np.arange(row.size) - first[row]
-    # One trial is spelled as mu itself, so that grouped and ungrouped rows agree to the bit.
-    tail = np.where(trials[row] == 1, mu[row], special.bdtrc(k, trials[row], mu[row]))
-    return tail, first, trials
-
-
-@partial(jax.jit, static_argnames=("count", "steps"))
+@partial(jax.jit, static_argnames=("count", "most_trials"))
 def _draw(
     key: jax.Array,
     start: jax.Array,
@@ -108,21 +90,15 @@ def _draw(
     first: jax.Array,
     trials: jax.Array,
     count: int,
-    steps: int,
+    most_trials: int,
 ) -> jax.Array:
     n = trials.shape[0]
 
     def one(replicate: jax.Array) -> jax.Array:
         u = jax.random.uniform(jax.random.fold_in(key, replicate), (n,), jnp.float64)
-        if steps == 1 and tail.shape[0] == n:  # one trial in every row
+        if most_trials == 1 and tail.shape[0] == n:  # one trial in every row
             return (u < tail).astype(jnp.uint8)
-        low, high = jnp.zeros_like(trials), trials
-        for _ in range(steps):
-            middle = (low + high) // 2
-            open_ = middle < high
-            above = open_ & (u < tail[jnp.where(open_, first + middle, 0)])
-            low = jnp.where(above, middle + 1, low)
-            high = jnp.where(open_ & ~above, middle, high)
-        return low.astype(jnp.uint8 if steps <= 8 else jnp.int32)
+        drawn = binomial(u, tail, first, trials, most_trials)
+        return drawn.astype(jnp.uint8 if most_trials < 256 else jnp.int32)
 
     return jax.vmap(one)(start + jnp.arange(count, dtype=jnp.uint32))
