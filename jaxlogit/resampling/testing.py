@@ -6,7 +6,6 @@ import numpy as np
 
 from jaxlogit import hypotheses
 from jaxlogit.core import tails
-from jaxlogit.core.influence import SPARE
 from jaxlogit.core.status import Status
 from jaxlogit.data import check_choice, check_contrasts, check_hypotheses
 from jaxlogit.resampling import replicates
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
 METHODS = ("wald", "lr", "score")
 SAME = 1e-9  # relative: statistics that differ by less are equal, and rounding
+SINGULAR = 1e-9  # least eigenvalue of a correlation matrix that is inverted
 PORTION = 1 << 20  # numbers in covariances at a time
 
 
@@ -168,7 +168,7 @@ def _solved(gap: np.ndarray, middle: np.ndarray) -> np.ndarray:
     good &= np.all(size > 0, axis=1)
     scaled = middle[good] / (size[good][:, :, None] * size[good][:, None, :])
     reduced = gap[good] / size[good]
-    regular = np.linalg.eigvalsh(scaled)[:, 0] > SPARE if len(scaled) else np.zeros(0, bool)
+    regular = np.linalg.eigvalsh(scaled)[:, 0] > SINGULAR if len(scaled) else np.zeros(0, bool)
     index = np.flatnonzero(good)[regular]
     half = np.linalg.solve(scaled[regular], reduced[regular][:, :, None])[:, :, 0]
     out[index] = np.sum(reduced[regular] * half, axis=1)
