@@ -222,7 +222,7 @@ def test_grouped_weighted_and_gathered(discrete, monkeypatch):
         assert_close(ends_of(other), expected, apart.std_error)
 
 
-@pytest.mark.parametrize("penalty", ["firth", "ridge"])
+@pytest.mark.parametrize("penalty", ["firth", pytest.param("ridge", marks=pytest.mark.slow)])
 def test_gathered_models_keep_their_penalty_when_they_are_apart(discrete, monkeypatch, penalty):
     gathered = jaxlogit.fit(*discrete, penalty=penalty)
     found = (gathered.influence().leverage, gathered.robust("HC3").std_error,

@@ -106,7 +106,13 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+MORE = ("both", "poisson m of n", "leave a cluster out", "case weights", "offset")
+"""Cases that share their code with others; each compiles for some seconds."""
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(c, marks=pytest.mark.slow if c in MORE else ()) for c in CASES], ids=str
+)
 def test_fitted_where_drawn_is_fitted_as_data(case):
     boot = jl.bootstrap(X, Y, replicates=150, seed=3, **CASES[case])
     coef, status = explicit(boot, np.arange(boot.n_replicates))
@@ -292,7 +298,10 @@ def test_firth_replicates_are_finite():
     np.testing.assert_allclose(boot.coef[full], coef[full], atol=1e-7)
 
 
-@pytest.mark.parametrize("penalty", ["logf", "ridge", "flac", "flic"])
+@pytest.mark.parametrize(
+    "penalty",
+    ["ridge", "flac", *(pytest.param(p, marks=pytest.mark.slow) for p in ("logf", "flic"))],
+)
 def test_other_penalties_refit_under_themselves(penalty):
     boot = jl.bootstrap(X, Y, replicates=25, penalty=penalty, seed=1)
     weights = boot.replay(7).weights
