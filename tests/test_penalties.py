@@ -390,3 +390,10 @@ def test_representations(data):
         ("logf", "log-F prior"), ("ridge", "normal prior"),
     ):  # fmt: skip
         assert f", {words}; {B} CONVERGED>" in repr(jaxlogit.fit(*data, penalty=penalty))
+
+
+@pytest.mark.parametrize("std_dev", [1e-160, [np.inf, 1e-160, 1.0]])
+def test_priors_too_narrow_for_their_precision(data, std_dev):
+    X, Y = data
+    with pytest.raises(ValueError, match=r"std_dev must be at least 1e-150.*: found 1e-160 at"):
+        jaxlogit.fit(X, Y, penalty=Normal(std_dev))
