@@ -397,3 +397,15 @@ def test_priors_too_narrow_for_their_precision(data, std_dev):
     X, Y = data
     with pytest.raises(ValueError, match=r"std_dev must be at least 1e-150.*: found 1e-160 at"):
         jaxlogit.fit(X, Y, penalty=Normal(std_dev))
+
+
+def test_first_fits_of_flac_that_fail(data, monkeypatch):
+    """A status of the first stage is the solution's: it is not hidden by the second's."""
+    from jaxlogit import fitting
+
+    X, Y = data
+    monkeypatch.setattr(fitting, "FIRTH_STEPS", np.int32(0))
+    monkeypatch.setattr(fitting, "CAREFUL_STEPS", 0)
+    fit = jaxlogit.fit(X, Y, penalty="flac")
+    assert np.all(fit.status == Status.MAX_STEPS)
+    assert np.all(np.isnan(fit.coef)) and np.all(np.isnan(fit.loglik))
