@@ -9,6 +9,7 @@ from jaxlogit import intervals
 from jaxlogit.core import tails, tasks
 from jaxlogit.core.status import Status
 from jaxlogit.data import check_level
+from jaxlogit.penalties import Firth, constants
 from jaxlogit.results import Record
 from jaxlogit.solution import Solution
 
@@ -54,6 +55,9 @@ class Diagnosis(Record):
 
     Of a robust fit all of it is about the model's own standard errors, as without `robust`: there
     is no likelihood to compare the sandwich's with.
+
+    FLIC's intercept has another likelihood than the rest: its slope, asymmetry and nonlinearity
+    are undefined, nan, and `wald_unsafe` is True since nothing can vouch for it.
 
     Raises
     ------
@@ -105,6 +109,12 @@ def diagnose(fit: "Fit", level: float) -> Diagnosis:
     endless = np.zeros(estimate.shape, bool)
     endless[solution.separated] = ~np.isfinite(estimate[solution.separated])
     hauck_donner = (slope < 0) | endless
+    if isinstance(fit._penalty, Firth) and fit._penalty.intercept == "flic":
+        # Estimate and profile of the intercept belong to two likelihoods.
+        intercept = constants(fit._models) != 0
+        for array in (slope, asymmetry, nonlinearity):
+            array[:, intercept] = np.nan
+        hauck_donner[:, intercept] = False
     unsafe = hauck_donner | ~(nonlinearity <= UNSAFE_DISTANCE)
     arrays = (hauck_donner, slope, asymmetry, nonlinearity, unsafe, _status(solution, ends.status))
     return Diagnosis(*map(fit._out, arrays), level=level, names=fit.names)

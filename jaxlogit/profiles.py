@@ -112,7 +112,9 @@ def _through(solution: Solution, contrast: np.ndarray) -> Path:
         again = _search(solution, model, rows, finite=True)
         found.user_coef[model, side, point], found.status[model, side, point] = again
     roots = spacing * np.arange(-SIDE_POINTS, SIDE_POINTS + 1)
-    coef = _both_sides(found.user_coef, solution.user_coef[:, None])
+    # Not `user_coef`, whose intercept FLIC has replaced by one off this likelihood's maximum.
+    centre = hypotheses.user_coefficients(solution, solution.coef[:, None])
+    coef = _both_sides(found.user_coef, centre)
     status = _both_sides(found.status, np.zeros((count, 1), np.int32))
     return _along(solution, contrast, roots[None], coef, status)
 

@@ -409,3 +409,10 @@ def test_first_fits_of_flac_that_fail(data, monkeypatch):
     fit = jaxlogit.fit(X, Y, penalty="flac")
     assert np.all(fit.status == Status.MAX_STEPS)
     assert np.all(np.isnan(fit.coef)) and np.all(np.isnan(fit.loglik))
+
+
+def test_flic_s_intercept_is_not_diagnosed(calibrated):
+    found = calibrated["flic"].diagnose()
+    for name in ("wald_slope", "asymmetry", "nonlinearity"):
+        np.testing.assert_array_equal(np.isnan(getattr(found, name)), [[True, False, False]] * B)
+    assert np.all(found.wald_unsafe[:, 0]) and not np.any(found.hauck_donner[:, 0])

@@ -288,3 +288,18 @@ def test_against_r():
         slack = support - region.direction @ point
         assert -REFERENCE < np.min(slack) < 2e-3
     assert np.ptp(region.value[:, 0]) > 4 * fit.std_error[place[0]]
+
+
+# -- penalties, and the metric of a region ------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def short():
+    x = np.arange(8.0)
+    return np.column_stack([np.ones(8), x]), np.array([0, 0, 1, 0, 1, 0, 1, 1.0])
+
+
+def test_the_middle_of_a_flic_profile_is_a_restricted_maximum(short):
+    firth = jaxlogit.fit(*short, penalty="firth").profile(1)
+    flic = jaxlogit.fit(*short, penalty="flic").profile(1)
+    np.testing.assert_allclose(flic.coef, firth.coef, rtol=1e-9)
