@@ -23,8 +23,10 @@ CHUNK = 1 << 20  # numbers of the data at a time
 EXACT = 2.0**53  # whole numbers below it add without rounding
 
 
-def gather(models: Models) -> tuple[Models, np.ndarray | None]:
+def gather(models: Models, *, own: bool = True) -> tuple[Models, np.ndarray | None]:
     """Models to fit, with fewer rows where some are alike, and which of them each model is.
+
+    `own` is whether designs that differ in one column become a shared one and that column.
 
     Returns
     -------
@@ -37,7 +39,7 @@ def gather(models: Models) -> tuple[Models, np.ndarray | None]:
         return models, None
     if models.design.ndim == 3:
         # On the rows of one model alone the shared columns would be far from orthogonal.
-        return models if models.ragged else _own_column(models), None
+        return _own_column(models) if own and not models.ragged else models, None
     others = (models.trials, models.weights, models.offset)
     if models.y.ndim == 1 or any(array is not None and array.ndim == 2 for array in others):
         return models, None

@@ -32,7 +32,8 @@ def fit(models: Models, penalty: Firth) -> Solution:
     if penalty.intercept == "flic":
         place = flic_place(models)
         return _flic(models, fitting.fit(models, penalty=penalty), place)
-    return fitting.fit(_with_pseudo_cases(models, penalty))
+    first = fitting.fit(models, penalty=replace(penalty, intercept="penalized"))
+    return _unless(first.status, fitting.fit(_with_pseudo_cases(models, penalty, first)))
 
 
 def flic_place(models: Models) -> int:
@@ -86,9 +87,21 @@ def _flic(models: Models, solution: Solution, place: int) -> Solution:
     return replace(solution, user_coef=corrected, status=status.astype(np.int32))
 
 
-def _with_pseudo_cases(models: Models, penalty: Firth) -> Models:
-    """The rows, and under them the pseudo-cases of Firth's penalty with an indicator's column."""
-    solution = fitting.fit(models, penalty=replace(penalty, intercept="penalized"))
+def _unless(first: np.ndarray, solution: Solution) -> Solution:
+    """The solution with the statuses (B,) of first fits that failed: no pseudo-cases are theirs."""
+    lost = first != Status.CONVERGED
+    if not np.any(lost):
+        return solution
+    return replace(
+        solution,
+        user_coef=np.where(lost[:, None], np.nan, solution.user_coef),
+        suprema=np.where(lost, np.nan, solution.suprema),
+        status=np.where(lost, first, solution.status).astype(np.int32),
+    )
+
+
+def _with_pseudo_cases(models: Models, penalty: Firth, solution: Solution) -> Models:
+    """The rows, and under them the pseudo-cases of Firth fits with an indicator's column."""
     count, n = len(solution.status), models.n_rows
     memory.demand(64 * count * n, f"pseudo-cases of {count:,} models")
     leverage = np.zeros((count, n))

@@ -94,8 +94,9 @@ def _refuse_missing(labels: np.ndarray, models: Models, argument: str) -> None:
         missing = labels != labels
     else:
         return
-    if models.weights is not None and np.any(missing):
-        missing = missing & (models.weights > 0)
+    for counts in (models.weights, models.trials):
+        if counts is not None and np.any(missing):
+            missing = missing & (counts > 0)
     if np.any(missing):
         *model, row = (int(at) for at in np.argwhere(missing)[0])
         found = labels[row] if labels.ndim == 1 else labels[model[0], row]

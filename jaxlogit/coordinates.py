@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from jaxlogit import memory
 from jaxlogit.core import linalg
 from jaxlogit.core.status import Status
 from jaxlogit.core.working import Arrays, shared_coordinates
@@ -22,6 +23,10 @@ def arrange(
     a design is in question. None in place of the shared arrays where a shared design has not full
     column rank.
     """
+    if prior is not None and models.own is not None:
+        # Shared columns and an own one are judged one after the other: the prior's rows, which
+        # make up for either, belong to the whole design.
+        models = _whole_designs(models)
     lanes, shared = models.split()
     if prior is not None:
         shared = shared._replace(prior_mean=prior[0], prior_precision=prior[1])
@@ -33,7 +38,7 @@ def arrange(
         return lanes, shared
     design = _used_rows(models)
     n = len(design)
-    if prior is not None and lanes.own is None:
+    if prior is not None:
         design = np.concatenate([design, np.diag(np.sqrt(prior[1]))])
     coordinates = shared_coordinates(design)
     if coordinates is None:
@@ -51,6 +56,17 @@ def arrange(
         columns=np.ascontiguousarray(design.T),
     )
     return lanes, shared
+
+
+def _whole_designs(models: Models) -> Models:
+    """The models with a design for each, their own column in its place."""
+    own, p = models.own, models.n_terms
+    assert own is not None
+    memory.demand(8 * own.size * p, f"designs of {models.n_models:,} models")
+    design = np.empty((*own.shape, p))
+    design[..., np.arange(p) != models.place] = models.design
+    design[..., models.place] = own
+    return replace(models, design=design, own=None)
 
 
 def unfold(models: Models, solution: Solution, which: np.ndarray | None) -> Solution:

@@ -1,6 +1,6 @@
 """Where the quadratic picture behind Wald's method fails, coefficient by coefficient."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +9,7 @@ from jaxlogit import intervals
 from jaxlogit.core import tails, tasks
 from jaxlogit.core.status import Status
 from jaxlogit.data import check_level
+from jaxlogit.penalties import Firth, constants
 from jaxlogit.results import Record
 from jaxlogit.solution import Solution
 
@@ -35,7 +36,8 @@ class Diagnosis(Record):
         coefficients that separation sends to infinity, where the statistic ends at 0.
     wald_slope : (B, p) array
         d(b/se)/db times se: 1 for a quadratic log-likelihood, below 0 under the Hauck–Donner
-        effect; nan unless converged.
+        effect; nan unless converged. With Fisher's standard error, also where those of Firth's
+        penalty are "augmented".
     asymmetry : (B, p) array
         log((upper − estimate)/(estimate − lower)) of the profile-likelihood interval: 0 when
         symmetric, ±inf where one end is infinite, nan without a finite estimate.
@@ -51,8 +53,11 @@ class Diagnosis(Record):
         Of the intervals compared.
     names : tuple of str
 
-    Of a robust fit the Wald ends are those of its own standard errors; slope and asymmetry, and
-    the profile-likelihood ends, are the model's.
+    Of a robust fit all of it is about the model's own standard errors, as without `robust`: there
+    is no likelihood to compare the sandwich's with.
+
+    FLIC's intercept has another likelihood than the rest: its slope, asymmetry and nonlinearity
+    are undefined, nan, and `wald_unsafe` is True since nothing can vouch for it.
 
     Raises
     ------
@@ -88,7 +93,8 @@ class Diagnosis(Record):
 def diagnose(fit: "Fit", level: float) -> Diagnosis:
     """Compare Wald and profile-likelihood intervals of every coefficient of every model."""
     level = check_level(level)
-    solution, p = fit._solution, len(fit.names)
+    # Robust ends against the model's profile would compare two variances, not two shapes.
+    solution, p = replace(fit._solution, sandwich=None), len(fit.names)
     every = solution.wide(np.eye(p))
     estimate = intervals.estimates(solution, every)
     std_error = intervals.std_errors(solution, every)
@@ -103,6 +109,12 @@ def diagnose(fit: "Fit", level: float) -> Diagnosis:
     endless = np.zeros(estimate.shape, bool)
     endless[solution.separated] = ~np.isfinite(estimate[solution.separated])
     hauck_donner = (slope < 0) | endless
+    if isinstance(fit._penalty, Firth) and fit._penalty.intercept == "flic":
+        # Estimate and profile of the intercept belong to two likelihoods.
+        intercept = constants(fit._models) != 0
+        for array in (slope, asymmetry, nonlinearity):
+            array[:, intercept] = np.nan
+        hauck_donner[:, intercept] = False
     unsafe = hauck_donner | ~(nonlinearity <= UNSAFE_DISTANCE)
     arrays = (hauck_donner, slope, asymmetry, nonlinearity, unsafe, _status(solution, ends.status))
     return Diagnosis(*map(fit._out, arrays), level=level, names=fit.names)

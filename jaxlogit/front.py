@@ -6,7 +6,7 @@ from typing import Any
 from jaxlogit import alike, calibrated, data, fitting
 from jaxlogit.data import Models, check_choice
 from jaxlogit.model import Fit
-from jaxlogit.penalties import Firth, Penalty, check_penalty
+from jaxlogit.penalties import Firth, Normal, Penalty, check_penalty
 
 SOLVERS = ("newton", "lbfgs")
 
@@ -79,7 +79,7 @@ def fit(
 
 def fit_models(models: Models, penalty: Penalty | None, solver: str = "newton") -> Fit:
     """Fit models whose data and penalty are checked."""
-    once, which = alike.gather(models)
+    once, which = alike.gather(models, own=not isinstance(penalty, Normal))
     if not isinstance(penalty, Firth):
         return Fit(models, fitting.fit(once, solver, penalty), which, penalty)
     if solver != "newton":

@@ -22,7 +22,8 @@ class Influence(Record):
     Attributes
     ----------
     leverage : (B, n) array
-        Hat values h = v·x'I(β̂)⁻¹x in [0, 1]; they add up to p.
+        Hat values h = v·x'I(β̂)⁻¹x in [0, 1]; they add up to p, to less
+        under a normal prior.
     pearson_residual : (B, n) array
         e/√v.
     deviance_residual : (B, n) array

@@ -148,7 +148,7 @@ class Fit:
     def loglik(self) -> np.ndarray:
         """Log-likelihood (B,) at the maximum, without the binomial coefficients.
 
-        Its supremum for a separated model; with the penalty where there is one.
+        Its supremum for a separated model; with the penalty if any (FLIC: of Firth's estimates).
         """
         return self._out(self._solution.loglik + self._solution.unit_shift)
 

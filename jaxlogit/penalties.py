@@ -15,6 +15,7 @@ from jaxlogit.checks import check_finite, is_number, nearest, numeric, refuse
 from jaxlogit.data import Models, check_choice
 
 WORDS = ("firth", "flic", "flac", "logf", "ridge")
+LEAST_STD_DEV = 1e-150  # 1e-154 squared is the least number whose inverse is finite
 STD_ERRORS = ("information", "augmented")
 
 
@@ -244,6 +245,8 @@ def normal_prior(models: Models, penalty: Normal) -> tuple[np.ndarray, np.ndarra
     """Means and precisions, (p,) and (p,)."""
     std_dev = per_coefficient("std_dev", penalty.std_dev, models, np.inf)
     refuse("std_dev", "be positive", std_dev, ~(std_dev > 0))
+    rule = f"be at least {LEAST_STD_DEV:g}, its precision to be finite"
+    refuse("std_dev", rule, std_dev, std_dev < LEAST_STD_DEV)
     mean = per_coefficient("mean", penalty.mean, models, 0.0)
     check_finite("mean", mean)
     return mean, std_dev**-2.0

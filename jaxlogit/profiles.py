@@ -9,7 +9,6 @@ from jaxlogit.core import profiles as core_profiles
 from jaxlogit.core import tails
 from jaxlogit.core.profiles import Point
 from jaxlogit.core.status import Status
-from jaxlogit.core.working import problem
 from jaxlogit.separated import overlapping, settled_alone, unbounded
 from jaxlogit.solution import Solution
 
@@ -112,7 +111,9 @@ def _through(solution: Solution, contrast: np.ndarray) -> Path:
         again = _search(solution, model, rows, finite=True)
         found.user_coef[model, side, point], found.status[model, side, point] = again
     roots = spacing * np.arange(-SIDE_POINTS, SIDE_POINTS + 1)
-    coef = _both_sides(found.user_coef, solution.user_coef[:, None])
+    # Not `user_coef`, whose intercept FLIC has replaced by one off this likelihood's maximum.
+    centre = hypotheses.user_coefficients(solution, solution.coef[:, None])
+    coef = _both_sides(found.user_coef, centre)
     status = _both_sides(found.status, np.zeros((count, 1), np.int32))
     return _along(solution, contrast, roots[None], coef, status)
 
@@ -235,24 +236,34 @@ def _around(solution: Solution, pair: np.ndarray, cutoff: float, points: int) ->
     where = np.nonzero(found.status != Status.CONVERGED)
     if len(where[0]):
         _search_boundary(solution, pair, cutoff, found, where, finite=True)
+    if solution.sandwich is not None:
+        used = np.any(pair != 0, axis=0)  # the units may say nothing about other coefficients
+        metric = intervals.covariances(solution)[:, used][:, :, used]
+        metric = pair[:, used] @ metric @ pair[:, used].T
+        reach = found.direction @ metric
+        length = np.sqrt(np.sum(reach * found.direction, axis=-1, keepdims=True))
+        centre = (solution.user_coef @ pair.T)[:, None]
+        found = found._replace(ellipse=centre + np.sqrt(cutoff) * reach / length)
     return found
 
 
 def _open_sided(solution: Solution, pair: np.ndarray, cutoff: float, points: int) -> Boundaries:
-    """Boundaries of regions that reach to infinity, in directions that these models share.
+    """Boundaries of regions that reach to infinity.
 
-    The directions are even in the metric of the information at β = 0, whose inverse is TT' but
-    for a factor, on average over the models. None is that of a term alone: if that has a finite
-    end where the other runs off, no point has it.
+    The directions are even in the metric of each model's information at β = 0. None is that of
+    a term alone: if that has a finite end where the other runs off, no point has it.
     """
-    count = len(solution.status)
-    transform = pair @ solution.run(_transform, own=())
-    lower = np.linalg.cholesky(np.mean(transform @ np.swapaxes(transform, 1, 2), axis=0))
-    direction = np.linalg.solve(lower.T, _circle(points, OFF_AXES).T).T
-    infinite = unbounded(solution, direction @ pair)[..., 1]
+    lower = np.linalg.cholesky(solution.run(_null_metric, (pair,), own=()))
+    direction = np.linalg.solve(np.swapaxes(lower, 1, 2), _circle(points, OFF_AXES).T)
+    direction = np.swapaxes(direction, 1, 2)
+    infinite = np.zeros(direction.shape[:2], bool)
+    kinds, which = np.unique(direction, axis=0, return_inverse=True)
+    for i, shared in enumerate(kinds):  # one where the models share their rows
+        index = np.flatnonzero(which.ravel() == i)
+        infinite[index] = unbounded(solution.take(index), shared @ pair)[..., 1]
     status = np.where(infinite, int(Status.INFINITE), int(Status.NO_BOUND_FOUND)).astype(np.int32)
-    missing = np.full((count, points, 2), np.nan)
-    found = Boundaries(missing, status, np.tile(direction, (count, 1, 1)), missing.copy())
+    missing = np.full(direction.shape, np.nan)
+    found = Boundaries(missing, status, direction, missing.copy())
     _search_boundary(solution, pair, cutoff, found, np.nonzero(~infinite), finite=False)
     return found
 
@@ -276,5 +287,5 @@ def _quick_boundary(arrays, coef, peak, pair, circle, cutoff, max_steps, *, unro
     )
 
 
-def _transform(arrays, *, unroll):
-    return problem(arrays).transform
+def _null_metric(arrays, pair, *, unroll):
+    return core_profiles.null_metric(arrays, pair, unroll=unroll)

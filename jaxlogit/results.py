@@ -40,7 +40,7 @@ class Interval(Record):
         Ends on the log-odds scale; ±inf where `lower_status` or `upper_status` is INFINITE
         (certified), nan where the status says why there is no number.
     lower_status, upper_status : (B, q) int32 arrays
-        `Status` of each end.
+        `Status` of each end. At low levels r* may have no end to find: NO_BOUND_FOUND.
     level : float
     method : str
     names : tuple of str
@@ -135,7 +135,8 @@ class Profile(Record):
     value : (B, g) array
         Values b of the contrast, in log-odds, rising where no grid was given.
     loglik : (B, g) array
-        Largest log-likelihood with the contrast held at b.
+        Largest log-likelihood with the contrast held at b; under Firth's penalty, which need not
+        be concave, the largest that several starts found.
     signed_root : (B, g) array
         sign(b − estimate)·sqrt(2(l(β̂) − l_p(b))): ±1.96 at the ends of a 95 % interval.
     coef : (B, g, p) array
@@ -176,10 +177,11 @@ class Profile(Record):
 class Region(Record):
     """The joint profile-likelihood region of two coefficients or contrasts, by its boundary.
 
-    The region {b: 2(l(β̂) − l_p(b)) ≤ χ²₂} is convex, since the log-likelihood is concave. Its
+    The region {b: 2(l(β̂) − l_p(b)) ≤ χ²₂} is convex where the log-likelihood is concave. Its
     boundary is given by the points farthest in directions once round: each is where the
     profile-likelihood interval of a combination of the two ends, with the quantile of
-    chi-square on two degrees of freedom as its cutoff.
+    chi-square on two degrees of freedom as its cutoff. Under Firth's penalty neither is sure: a
+    boundary found may be that of one hill of several.
 
     Attributes
     ----------
@@ -191,12 +193,12 @@ class Region(Record):
         up; the model's own status where it has no supremum.
     direction : (B, points, 2) array
         The directions u: u'b has its largest value in the region at the point. They are evenly
-        spaced in the metric of the Wald ellipse, and the first is that of the first term; for a
-        separated model in the metric of the information at coefficients of 0. nan with the
+        spaced in the metric of the model's Wald ellipse, and the first is that of the first term;
+        for a separated model in the metric of its information at coefficients of 0. nan with the
         model's status where it has no supremum.
     wald : (B, points, 2) array
-        Points of the Wald ellipse that are farthest in the same directions; nan without a
-        finite maximum.
+        Points of the fit's Wald ellipse, a robust fit's by its sandwich, that are farthest in the
+        same directions; nan without a finite maximum.
     level : float
     names : tuple of two str
 

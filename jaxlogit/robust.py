@@ -61,6 +61,9 @@ def sandwiched(
 
     Notes
     -----
+    Penalties: under Firth's A is the inverse of Fisher's information, never of the augmented one;
+    under a normal prior the prior's precision is part of it.
+
     Trials: a row is one unit however many trials it has, with residual y − m·mu.
 
     Weights: where all weights of a model are whole, a row of weight a is a equal rows: N, M and

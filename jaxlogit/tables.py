@@ -53,7 +53,7 @@ def summary(fit: "Fit", level: float, method: str) -> str:
         loglik, deviance = float(np.ravel(fit.loglik)[0]), float(np.ravel(fit.deviance)[0])
         kind = "log-likelihood" if fit._penalty is None else "penalised log-likelihood"
         head.append(f"{kind} {loglik:.6g}, deviance {deviance:.6g}")
-        body = _one(columns(fit, level, method), np.ravel(fit.diagnose(level).wald_unsafe))
+        body = _one(columns(fit, level, method), _unsafe(fit, level))
     else:
         body = _many(fit)
     percent = f"{100 * level:g}"
@@ -62,6 +62,13 @@ def summary(fit: "Fit", level: float, method: str) -> str:
         name = f"penalised {METHOD_NAMES[method]}" if likelihood else METHOD_NAMES[method]
         head.append(f"{percent} % intervals and tests by {name}")
     return "\n".join([*head, "", body]) + "\n"
+
+
+def _unsafe(fit: "Fit", level: float) -> np.ndarray:
+    """(p,) whether Wald's standard errors mislead; a robust fit's are not those diagnosed."""
+    if fit._solution.sandwich is not None:
+        return np.zeros(len(fit.names), bool)
+    return np.ravel(fit.diagnose(level).wald_unsafe)
 
 
 def _one(flat: dict[str, np.ndarray], unsafe: np.ndarray) -> str:

@@ -138,3 +138,14 @@ def test_summary_marks_what_is_unsafe():
 def test_bad_levels():
     with pytest.raises(ValueError, match="level must lie in"):
         jl.fit(GROUPS, [10, 49], trials=[20, 50]).diagnose(1.0)
+
+
+def test_robust_fits_are_diagnosed_by_their_model():
+    steep = jl.fit(GROUPS * 4, [2, 12, 3, 13, 3, 13, 2, 13], trials=[5, 13] * 4)
+    robust = steep.robust("HC3")
+    assert not np.allclose(robust.std_error, steep.std_error, rtol=0.01)
+    found, expected = robust.diagnose(), steep.diagnose()
+    for name in ("wald_slope", "asymmetry", "nonlinearity", "wald_unsafe"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+    assert np.any(expected.wald_unsafe)
+    assert "unsafe" in steep.summary() and "unsafe" not in robust.summary()

@@ -188,3 +188,19 @@ def test_names_with_an_own_column(screen):
     assert jaxlogit.fit(X, y, own=own, names=list("abcd")).names == tuple("abcd")
     with pytest.raises(ValueError, match="names must name each of the 4 coefficients"):
         jaxlogit.fit(X, y, own=own, names=list("abc"))
+
+
+@pytest.mark.parametrize("n", [12, 3])
+def test_a_normal_prior_makes_up_for_dependent_columns(screen, n):
+    """By every door: a design for each of many or few models, and an own column."""
+    X, y, own = screen
+    X, y, own = X[:n], y[:, :n], own[:, :n].astype(float)
+    y[:, 0], y[:, 1] = 0, 1  # the intercept has no prior
+    own[3] = X[:, 1]
+    many = jaxlogit.fit(designs(X, own), y, penalty="ridge")
+    given = jaxlogit.fit(X, y, own=own, penalty="ridge")
+    few = jaxlogit.fit(designs(X, own)[:20], y[:20], penalty="ridge")
+    assert not np.any(few.status)
+    for fit in (many, given):
+        np.testing.assert_array_equal(fit.status[:20], few.status)
+        np.testing.assert_allclose(fit.coef[:20], few.coef, rtol=1e-7, atol=ROUNDING)

@@ -390,3 +390,29 @@ def test_representations(data):
         ("logf", "log-F prior"), ("ridge", "normal prior"),
     ):  # fmt: skip
         assert f", {words}; {B} CONVERGED>" in repr(jaxlogit.fit(*data, penalty=penalty))
+
+
+@pytest.mark.parametrize("std_dev", [1e-160, [np.inf, 1e-160, 1.0]])
+def test_priors_too_narrow_for_their_precision(data, std_dev):
+    X, Y = data
+    with pytest.raises(ValueError, match=r"std_dev must be at least 1e-150.*: found 1e-160 at"):
+        jaxlogit.fit(X, Y, penalty=Normal(std_dev))
+
+
+def test_first_fits_of_flac_that_fail(data, monkeypatch):
+    """A status of the first stage is the solution's: it is not hidden by the second's."""
+    from jaxlogit import fitting
+
+    X, Y = data
+    monkeypatch.setattr(fitting, "FIRTH_STEPS", np.int32(0))
+    monkeypatch.setattr(fitting, "CAREFUL_STEPS", 0)
+    fit = jaxlogit.fit(X, Y, penalty="flac")
+    assert np.all(fit.status == Status.MAX_STEPS)
+    assert np.all(np.isnan(fit.coef)) and np.all(np.isnan(fit.loglik))
+
+
+def test_flic_s_intercept_is_not_diagnosed(calibrated):
+    found = calibrated["flic"].diagnose()
+    for name in ("wald_slope", "asymmetry", "nonlinearity"):
+        np.testing.assert_array_equal(np.isnan(getattr(found, name)), [[True, False, False]] * B)
+    assert np.all(found.wald_unsafe[:, 0]) and not np.any(found.hauck_donner[:, 0])

@@ -333,3 +333,42 @@ def test_without_matplotlib_the_extra_is_named():
 def test_plots_are_imported_when_asked_for():
     code = "import sys, jaxlogit; assert 'matplotlib' not in sys.modules; jaxlogit.plots.forest"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# -- penalised and robust fits ----------------------------------------------------------------
+
+PROFILES = {name: DRAW[name] for name in ("profile", "signed_root")}
+
+
+@pytest.fixture(scope="module")
+def small():
+    x = np.arange(8.0)
+    return np.column_stack([np.ones(8), x]), np.array([0, 0, 1, 0, 1, 0, 1, 1.0])
+
+
+@pytest.mark.parametrize("penalty", ["flac", "flic"])
+def test_corrected_fits(small, penalty):
+    fit = jl.fit(*small, names=["const", "dose"], penalty=penalty)
+    ends, wald = fit.confint(method="lr", contrasts="dose"), fit.confint(method="wald")
+    drawn = [end.get_xdata()[0] for end in line(jl.plots.profile(fit, "dose"), "end")]
+    np.testing.assert_allclose(drawn, [ends.lower[0], ends.upper[0]], rtol=DRAWN)
+    drawn = line(jl.plots.forest(fit, methods="wald"), "Wald")
+    np.testing.assert_allclose(drawn[1].get_xdata(), [wald.lower[1], wald.upper[1]])
+
+
+def test_robust_fits(small):
+    plain = jl.fit(*small, names=["const", "dose"])
+    fit = plain.robust("HC3")
+    ends, wald = plain.confint(contrasts="dose"), fit.confint()
+    for draw in PROFILES.values():
+        ax = draw(fit)
+        drawn = [end.get_xdata()[0] for end in line(ax, "end")]
+        np.testing.assert_allclose(drawn, [ends.lower[0], ends.upper[0]], rtol=DRAWN)
+        (marks,) = [found for found in ax.lines if found.get_marker() == "s"]
+        np.testing.assert_allclose(marks.get_xdata(), [wald.lower[1], wald.upper[1]])
+        assert words(ax)[1].startswith("Wald (HC3): ")
+    ellipse = line(jl.plots.pairs(fit)[1, 0], "wald")[0].get_xydata() - fit.coef
+    square = np.einsum("ki,ij,kj->k", ellipse, np.linalg.inv(fit.covariance), ellipse)
+    np.testing.assert_allclose(square, chi2.ppf(0.95, 2), rtol=1e-9)
+    with pytest.raises(ValueError, match="fit must not be robust"):
+        jl.plots.three_tests(fit, "dose")

@@ -288,3 +288,47 @@ def test_against_r():
         slack = support - region.direction @ point
         assert -REFERENCE < np.min(slack) < 2e-3
     assert np.ptp(region.value[:, 0]) > 4 * fit.std_error[place[0]]
+
+
+# -- penalties, and the metric of a region ------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def short():
+    x = np.arange(8.0)
+    return np.column_stack([np.ones(8), x]), np.array([0, 0, 1, 0, 1, 0, 1, 1.0])
+
+
+def test_wald_ellipse_under_firth_s_penalty(short):
+    fit = jaxlogit.fit(*short, penalty=jaxlogit.penalties.Firth(std_error="augmented"))
+    region = fit.region([0, 1], points=6)
+    assert np.all(region.status == Status.CONVERGED)
+    gap = region.wald - fit.coef
+    square = np.einsum("ki,ij,kj->k", gap, np.linalg.inv(fit.covariance), gap)
+    np.testing.assert_allclose(square, chi2.ppf(0.95, 2), rtol=1e-9)
+
+
+def test_the_middle_of_a_flic_profile_is_a_restricted_maximum(short):
+    firth = jaxlogit.fit(*short, penalty="firth").profile(1)
+    flic = jaxlogit.fit(*short, penalty="flic").profile(1)
+    np.testing.assert_allclose(flic.coef, firth.coef, rtol=1e-9)
+
+
+def test_open_regions_have_their_own_directions(short):
+    """Separated models beside one another, with designs and trials of their own."""
+    X, _ = short
+    designs = np.stack([X, X * [1.0, 5.0] + [0.0, 3.0], X, X])
+    trials = np.ones((4, 8))
+    trials[3] = np.arange(1, 9)
+    y = (X[:, 1] > 3) * trials
+    fit = jaxlogit.fit(designs, y, trials=trials)
+    region = fit.region([0, 1], points=8)
+    for i in range(4):
+        alone = fit[i].region([0, 1], points=8)
+        np.testing.assert_allclose(region.direction[i], alone.direction, rtol=1e-10)
+        np.testing.assert_array_equal(region.status[i], alone.status)
+        information = designs[i].T @ (trials[i, :, None] / 4 * designs[i])
+        square = np.einsum(
+            "ki,ij,kj->k", alone.direction, np.linalg.inv(information), alone.direction
+        )
+        np.testing.assert_allclose(square, 1.0, rtol=1e-9)

@@ -449,3 +449,13 @@ def test_missing_labels_of_rows_that_do_not_count():
     both = np.tile(labels, (2, 1))
     with pytest.raises(ValueError, match="not be missing: found nan at model 1, row 0"):
         jaxlogit.fit(X, Y[:2], weights=weights).robust("CR1", both)
+
+
+def test_missing_labels_of_rows_without_trials(fit):
+    trials = np.ones(N)
+    trials[5] = 0
+    labels = GROUPS.astype(float)
+    labels[5] = np.nan
+    found = jaxlogit.fit(X, Y[0] * trials, trials=trials)
+    expected = found.robust("CR1", np.where(np.isnan(labels), 0.0, labels))
+    np.testing.assert_array_equal(found.robust("CR1", labels).std_error, expected.std_error)

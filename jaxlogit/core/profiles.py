@@ -9,9 +9,9 @@ Source of the path's equations: Venzon and Moolgavkar (1988), Applied Statistics
 doi:10.2307/2347496; of predicting and correcting along it: Allgower and Georg (1990),
 Numerical Continuation Methods, chapter 2, doi:10.1007/978-3-642-61257-2.
 
-The region {b: 2(l(β̂) − l_p(b)) ≤ χ²} of b = Cβ, C (2, p), is convex since l_p is concave. Its
+The region {b: 2(l(β̂) − l_p(b)) ≤ χ²} of b = Cβ, C (2, p), is convex where l_p is concave. Its
 farthest point in a direction u is where the interval of the contrast u'C with that cutoff ends:
-`quick_boundary` takes directions evenly spaced in the metric of C I(β̂)⁻¹ C'.
+`quick_boundary` takes directions evenly spaced in the metric of the Wald covariance of Cβ̂.
 """
 
 from functools import partial
@@ -24,7 +24,7 @@ from jaxlogit.core import bounds, linalg, tests
 from jaxlogit.core.bounds import Bound, Target
 from jaxlogit.core.ends import SIDES, bracketed_end, end_from_inside
 from jaxlogit.core.kinds import Array
-from jaxlogit.core.penalty import evaluate
+from jaxlogit.core.penalty import evaluate, evaluate_plainly, wald_information
 from jaxlogit.core.working import Arrays, Problem, problem
 
 POINT_ERROR = 1e-14
@@ -87,14 +87,17 @@ def quick_boundary(
 ) -> Boundary:
     """Boundary of the region of Cβ, C the `pair` (2, p); fields (points, …).
 
-    `circle` (points, 2) are vectors w of length 1: with C I(β̂)⁻¹ C' = LL' the directions are
-    L⁻ᵀw, and the Wald ellipse's points farthest in them are Cβ̂ + √χ² L w.
+    `circle` (points, 2) are vectors w of length 1: with LL' the Wald covariance of Cβ̂ the
+    directions are L⁻ᵀw, and the Wald ellipse's points farthest in them are Cβ̂ + √χ² L w. Searches
+    start by the curvature, which under Firth's penalty is not the information of standard errors.
     """
     model = problem(arrays)
     at = partial(evaluate, model.rows, unroll=unroll)
     working = pair @ model.transform
-    factor = linalg.cholesky(at(coef).information, coef.shape[0])
-    inner = tests.constraint_covariance(factor, working)
+    p = coef.shape[0]
+    factor = linalg.cholesky(at(coef).information, p)
+    wald = linalg.cholesky(wald_information(model.rows, coef, unroll=unroll), p)
+    inner = tests.constraint_covariance(wald, working)
     small = linalg.cholesky(linalg.pack(inner), 2)
 
     def one_point(w):
@@ -102,9 +105,23 @@ def quick_boundary(
         target = Target(direction @ working, jnp.ones((), coef.dtype), cutoff)
         start, _ = bounds.wald_start(factor, coef, target)
         found = bounds.lambda_step(at, start, peak, target, model.scale, max_steps, POINT_ERROR)
-        return Boundary(working @ found.coef, found.status, direction, working @ start)
+        ellipse = working @ coef + jnp.sqrt(cutoff) * (inner @ direction)
+        return Boundary(working @ found.coef, found.status, direction, ellipse)
 
     return jax.vmap(one_point)(circle)
+
+
+def null_metric(arrays: Arrays, pair, *, unroll: bool = True):
+    """C I(0)⁻¹ C' for the `pair` C (2, p), with the trials and without the offset, (2, 2).
+
+    An offset far from 0 would leave nothing of the information.
+    """
+    model = problem(arrays)
+    start = jnp.zeros(model.transform.shape[1], model.transform.dtype)
+    rows = model.rows._replace(offset=None)
+    information = evaluate_plainly(rows, start, unroll=unroll).information
+    factor = linalg.cholesky(information, start.shape[0])
+    return tests.constraint_covariance(factor, pair @ model.transform)
 
 
 def point_from_inside(arrays: Arrays, coef, peak, contrast, side, cutoff) -> Point:

@@ -29,7 +29,8 @@ def profile(fit: Any, term: Any, level: float = 0.95, ax: Any = None) -> Axes:
     Returns
     -------
     Axes
-        An infinite end is an arrow; where there is no Wald interval, the legend says so.
+        An infinite end is an arrow; where there is no Wald interval, the legend says so. Of a
+        robust fit the likelihood is the model's, and Wald's interval its own.
 
     Raises
     ------
@@ -85,7 +86,8 @@ def signed_root(fit: Any, term: Any, level: float = 0.95, ax: Any = None) -> Axe
     Returns
     -------
     Axes
-        An infinite end is an arrow; where there is no Wald interval, the legend says so.
+        An infinite end is an arrow; where there is no Wald interval, the legend says so. Of a
+        robust fit the likelihood is the model's, and Wald's interval its own.
 
     Raises
     ------
@@ -147,14 +149,14 @@ def _lr_label(subject: Subject, level: float) -> str:
 
 def _draw_wald(ax: Axes, subject: Subject, level: float, value, height, cuts) -> None:
     """Wald's parabola or line, with its ends; without a finite estimate only the reason."""
-    look = LOOKS["wald"]
+    look, name = LOOKS["wald"], subject.wald_name
     style = {"color": look.color, "linestyle": look.line, "linewidth": 1.3}
     if not subject.finite:
-        ax.plot([], [], **style, label=f"{look.name}: {paper.why_undefined(subject.estimate)}")
+        ax.plot([], [], **style, label=f"{name}: {paper.why_undefined(subject.estimate)}")
         return
-    ends = subject.fit.confint(level, "wald", subject.contrast)
+    ends = subject.shown.confint(level, "wald", subject.contrast)
     pair = float(ends.lower[0]), float(ends.upper[0])
-    ax.plot(value, height, **style, label=f"{look.name}: {paper.interval_words(*pair)}")
+    ax.plot(value, height, **style, label=f"{name}: {paper.interval_words(*pair)}")
     ax.plot(pair, cuts, look.marker, color=look.color, markersize=4)
 
 

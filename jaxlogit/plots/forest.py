@@ -45,9 +45,9 @@ def forest(
     fit : Fit
         One model: `fit[i]` of many.
     level : float
-    methods : sequence of {"wald", "lr", "score"}, optional
-        All three by default; "wald" alone for a robust fit, or one whose likelihood leaves out
-        the intercept (FLIC).
+    methods : sequence of {"wald", "lr", "score", "rstar"}, optional
+        The first three by default; "wald" alone for a robust fit, or one whose likelihood leaves
+        out the intercept (FLIC).
     terms : None, names, (q, p) array or mapping
         As the contrasts of `Fit.confint`: every coefficient by default; {"10 years": {"age": 10}}
         gives a term another unit.
@@ -114,7 +114,8 @@ def _usual(fit: Fit) -> tuple[str, ...]:
 
 def _lines(fit: Fit, level: float, method: str, rows: np.ndarray, odds_ratio: bool) -> list[_Line]:
     ends = fit.confint(level, method, rows)
-    values = np.array([np.ravel(estimates(fit._solution, rows)), ends.lower, ends.upper])
+    estimate = np.ravel(estimates(fit._solution, fit._solution.wide(rows)))
+    values = np.array([estimate, ends.lower, ends.upper])
     values = np.exp(values) if odds_ratio else values
     lines = []
     for i, (estimate, lower, upper) in enumerate(values.T):

@@ -14,7 +14,7 @@ from jaxlogit.model import Fit
 from jaxlogit.plots import paper
 from jaxlogit.plots.curves import draw_root
 from jaxlogit.plots.paper import GUIDE, LOOKS, SMALL
-from jaxlogit.plots.subject import Subject, rising_part, subject_of
+from jaxlogit.plots.subject import Subject, rising_part, subject_of, wald_name
 from jaxlogit.results import Region
 
 PANEL = 1.75  # inches
@@ -42,7 +42,7 @@ def pairs(fit: Any, terms: Any = None, level: float = 0.95, fig: Any = None) -> 
     (q, q) array of Axes
         Regions below the diagonal (solid; dashed: the Wald ellipse; cross: the estimate),
         signed roots on it; None above it. A region that separation leaves open ends at the
-        edges of its panel.
+        edges of its panel. Of a robust fit the likelihood is the model's, and the ellipse its own.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def pairs(fit: Any, terms: Any = None, level: float = 0.95, fig: Any = None) -> 
             _label(ax, subjects, i, j)
             grid[i, j] = ax
     fig.align_labels()
-    _legend(fig, level, fit.status == Status.CONVERGED)
+    _legend(fig, level, wald_name(fit), fit.status == Status.CONVERGED)
     return grid
 
 
@@ -180,10 +180,10 @@ def _label(ax: Axes, subjects: list[Subject], i: int, j: int) -> None:
         ax.set_title(subjects[i].label, fontsize=SMALL)
 
 
-def _legend(fig: Figure, level: float, finite: bool) -> None:
+def _legend(fig: Figure, level: float, name: str, finite: bool) -> None:
     """In the empty corner above the diagonal."""
     lr, wald = LOOKS["lr"], LOOKS["wald"]
-    words = wald.name if finite else f"{wald.name}: undefined"
+    words = name if finite else f"{name}: undefined"
     handles = [
         Line2D([], [], color=lr.color, linewidth=1.4, label="profile likelihood"),
         Line2D([], [], color=wald.color, linestyle=wald.line, linewidth=1.1, label=words),

@@ -9,7 +9,7 @@ from scipy.special import ndtri
 from jaxlogit.data import check_term
 from jaxlogit.intervals import estimates
 from jaxlogit.model import Fit
-from jaxlogit.plots.paper import one_model, refuse_without_supremum
+from jaxlogit.plots.paper import LOOKS, one_model, refuse_without_supremum
 from jaxlogit.profiles import GRID_LEVEL
 from jaxlogit.results import Profile
 
@@ -21,6 +21,9 @@ class Subject(NamedTuple):
     """What is drawn: one contrast of one model."""
 
     fit: Fit
+    """Of the likelihood that is drawn."""
+    shown: Fit
+    """As given: a robust fit has Wald intervals of its own."""
     contrast: np.ndarray
     name: str
     estimate: float
@@ -37,9 +40,14 @@ class Subject(NamedTuple):
         return bool(np.isfinite(self.estimate))
 
     @property
+    def wald_name(self) -> str:
+        """What the Wald interval is called: with the kind of a robust fit's covariance."""
+        return wald_name(self.shown)
+
+    @property
     def std_error(self) -> float:
         """From the Wald interval, of any contrast: nan without a finite estimate."""
-        ends = self.fit.confint(0.5, "wald", self.contrast)
+        ends = self.shown.confint(0.5, "wald", self.contrast)
         return float((ends.upper - ends.lower)[0] / (2 * ndtri(0.75)))
 
     def drop(self, profile: Profile) -> np.ndarray:
@@ -52,8 +60,16 @@ def subject_of(fit: Any, term: Any) -> Subject:
     fit = one_model(fit)
     rows, labels = check_term(term, fit.names)
     refuse_without_supremum(fit)
-    estimate = float(np.ravel(estimates(fit._solution, rows))[0])
-    return Subject(fit, rows[0], labels[0], estimate, known(fit.profile(rows[0])))
+    solution = fit._solution
+    estimate = float(np.ravel(estimates(solution, solution.wide(rows)))[0])
+    model = replace(fit, _solution=replace(solution, sandwich=None))
+    return Subject(model, fit, rows[0], labels[0], estimate, known(model.profile(rows[0])))
+
+
+def wald_name(fit: Fit) -> str:
+    """Wald, with the kind of a robust fit's covariance."""
+    units = fit._solution.sandwich
+    return LOOKS["wald"].name if units is None else f"{LOOKS['wald'].name} ({units.layout.kind})"
 
 
 def known(profile: Profile) -> Profile:

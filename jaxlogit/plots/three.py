@@ -40,7 +40,8 @@ def three_tests(fit: Any, term: Any, null: float = 0.0, ax: Any = None) -> Axes:
     Raises
     ------
     ValueError, TypeError
-        More than one model, a model without a supremum, an unknown term, a null value that is
+        More than one model, a robust fit, whose tests are of no likelihood, a model without a
+        supremum, an unknown term, a null value that is
         not finite or too far from the estimate for a restricted maximum to be found; not a Fit,
         not Axes.
 
@@ -54,6 +55,9 @@ def three_tests(fit: Any, term: Any, null: float = 0.0, ax: Any = None) -> Axes:
     'likelihood ratio: 2 × drop = 7.09, p = 0.0078'
     """
     subject = subject_of(fit, term)
+    if subject.shown._solution.sandwich is not None:
+        raise ValueError("fit must not be robust: its tests are not those of the curve; found "
+                         f"{subject.shown!r}")  # fmt: skip
     null = float(np.ravel(check_null(null, 1))[0])
     ax = paper.axes(ax)
     at = subject.fit.profile(subject.contrast, [null])
