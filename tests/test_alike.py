@@ -55,6 +55,7 @@ def test_a_two_by_two_table_with_separated_models(monkeypatch):
     assert len(fit._solution.status) <= 81
 
 
+@pytest.mark.slow
 def test_weights_trials_and_offset_of_all_models(monkeypatch):
     X = doses()
     random = np.random.default_rng(8)
@@ -65,6 +66,7 @@ def test_weights_trials_and_offset_of_all_models(monkeypatch):
     assert fit._solution.shared.design.shape[0] <= 10
 
 
+@pytest.mark.slow
 def test_fractions_of_successes(monkeypatch):
     X = doses()
     fit = assert_same(monkeypatch, X, np.random.default_rng(2).random((B, 40)))
@@ -72,6 +74,7 @@ def test_fractions_of_successes(monkeypatch):
     assert len(fit._solution.status) == B
 
 
+@pytest.mark.slow
 def test_models_are_told_apart_by_their_rows(monkeypatch):
     """A design of whole numbers without equal rows: few X'y all the same."""
     X = doses(12, 12)

@@ -28,7 +28,7 @@ MADE = json.loads((FOLDER / "penalties" / "firth.json").read_text(encoding="utf-
 KNOWN = {record["name"]: record for record in MADE["known"] + MADE["hard"]}
 OTHERS = json.loads((FOLDER / "penalties" / "firthmodels.json").read_text(encoding="utf-8"))
 IN_EVERY_RUN = ("endometrial", "complete", "budworm_mixed")
-SECOND_HILL = {"two_events": 2}
+SECOND_HILL = {"two_events": 2, "complete": 1}
 """The upper end of this coefficient: l* restricted beyond 2.5 has two maxima, of which firthmodels
 follows the lower one."""
 
@@ -108,6 +108,7 @@ def test_inference_of_firthmodels(record):
     assert np.flatnonzero(wrong) == [SECOND_HILL[record["name"]]] if np.any(wrong) else True
 
 
+@pytest.mark.slow
 def test_an_end_beyond_a_second_hill():
     """Two events in 30 rows: the higher of two restricted maxima decides what is inside."""
     data, j = arguments("two_events"), SECOND_HILL["two_events"]
@@ -121,6 +122,28 @@ def test_an_end_beyond_a_second_hill():
     assert not bad[0]
     by_bracket = fit.confint(solver="bisection", contrasts=np.eye(4)[j]).upper
     assert np.abs(by_bracket - end) < REFERENCE * fit.std_error[j]
+
+
+def test_an_end_on_the_higher_hill_shows_its_point():
+    """Coefficients at the end whose l*, written down, is at the cutoff: no higher hill is left out.
+
+    firthmodels ends at 18.80, on a hill where the likelihood ratio is larger.
+    """
+    data, j = arguments("complete"), SECOND_HILL["complete"]
+    fit = jaxlogit.fit(**data, penalty="firth")
+    end = fit.confint().upper[j]
+    X, y = (np.asarray(data[name], float) for name in ("X", "y"))
+
+    def loglik(coef):
+        eta = X @ coef
+        mu = 1 / (1 + np.exp(-eta))
+        inner = X.T @ ((mu * (1 - mu))[:, None] * X)
+        return y @ eta - np.sum(np.logaddexp(0, eta)) + 0.5 * np.linalg.slogdet(inner)[1]
+
+    at = fit.profile(j, [end]).coef[0]
+    np.testing.assert_allclose(at[j], end, rtol=1e-12)
+    np.testing.assert_allclose(2 * (loglik(fit.coef) - loglik(at)), CUTOFF, rtol=1e-8)
+    assert end > 21
 
 
 # -- derivatives ------------------------------------------------------------------------------

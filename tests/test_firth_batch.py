@@ -184,6 +184,7 @@ def test_first_steps_and_blocks(data, fit, monkeypatch):
     assert_close(ends_of(other), expected, fit.std_error)
 
 
+@pytest.mark.slow
 def test_own_columns_and_designs(data, fit):
     X, Y = data
     shared, own = X[:, :2], np.broadcast_to(X[:, 2], (B, N))

@@ -274,6 +274,7 @@ def test_separated_models_keep_their_status(batch):
         np.testing.assert_array_equal(status, np.tile(fit.status[:, None], (1, 3)))
 
 
+@pytest.mark.slow
 def test_rank_deficient_model_beside_good_ones(batch):
     X, y, fit = batch
     weights = np.ones((B, N))

@@ -77,6 +77,7 @@ def test_designs_that_differ_in_one_more_place(screen):
     assert fit._solution.lanes.design is not None
 
 
+@pytest.mark.slow
 def test_weights_trials_and_offset(screen, monkeypatch):
     X, y, own = screen
     random = np.random.default_rng(4)

@@ -286,6 +286,7 @@ def test_flac_with_trials_weights_and_offset():
     np.testing.assert_allclose(k @ mu, np.sum(s), rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_flic_has_wald_for_its_intercept(data, calibrated):
     fit = calibrated["flic"]
     ends, tested = fit.confint(), fit.test(null=0.1)

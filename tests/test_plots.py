@@ -107,6 +107,7 @@ def test_three_tests_on_one_curve(one, tmp_path):
 
 
 @pytest.mark.parametrize("null", [0.0, -3.0, 6.0])
+@pytest.mark.slow
 def test_three_tests_show_null_and_curve(fit, null, tmp_path):
     ax = jl.plots.three_tests(fit, "dose", null)
     left, right = ax.get_xlim()

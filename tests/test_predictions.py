@@ -125,6 +125,7 @@ def test_models_without_a_maximum(data, new):
 
 @pytest.mark.parametrize("penalty", ["firth", Normal(2.0)])
 @pytest.mark.parametrize("method", ["wald", "lr"])
+@pytest.mark.slow
 def test_penalised_fits(data, new, penalty, method):
     part = jaxlogit.fit(data[0], data[1][:5], penalty=penalty)
     found = part.predict(new, 0.95, method)

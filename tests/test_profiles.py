@@ -143,6 +143,7 @@ def test_contrast_that_overlapping_rows_settle(separated):
     np.testing.assert_allclose(found.signed_root, np.linspace(-LAST, LAST, 41), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_neighbours_change_nothing(fit):
     index = good(fit)[:4]
     alone = jaxlogit.fit(X, Y[index], weights=WEIGHTS[index], names=NAMES)
@@ -170,6 +171,7 @@ def test_grids_by_tangent_and_by_search(fit, monkeypatch):
 PAIR = ["dose", "age"]
 
 
+@pytest.mark.slow
 def test_boundary_points_have_the_region_s_p_value(fit):
     region = fit.region(PAIR, level=0.9, points=12)
     assert region.value.shape == region.wald.shape == region.direction.shape == (B, 12, 2)

@@ -288,6 +288,7 @@ def test_a_separated_data_set():
     assert np.all(score.status == jl.Status.SEPARATED_COMPLETE) and np.all(np.isnan(score.coef))
 
 
+@pytest.mark.slow
 def test_firth_replicates_are_finite():
     design, y = separable()
     boot = jl.bootstrap(design, y, replicates=300, seed=4, penalty="firth")

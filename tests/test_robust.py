@@ -269,6 +269,7 @@ def test_rows_in_any_order(fit):
 
 
 @pytest.mark.parametrize("kind", ["HC3", "CR1"])
+@pytest.mark.slow
 def test_the_question_not_its_form_matters(fit, kind):
     """Another basis of the same constraints, or of the coefficients, or 1 − y: the same tests."""
     robust = fit.robust(**options(kind))
@@ -417,7 +418,10 @@ def test_an_unknown_method(fit):
     [
         ({"kind": "hc1"}, "kind must be one of 'HC0', .*'CR1S': found 'hc1'"),
         ({"kind": "CR1"}, "clusters must be given with kind 'CR1': found None"),
-        ({"clusters": GROUPS}, "clusters must come with a kind among 'CR0', 'CR1', 'CR1S': found"),
+        (
+            {"kind": "HC1", "clusters": GROUPS},
+            "clusters must come with a kind among 'CR0', 'CR1', 'CR1S': found",
+        ),
         (options("CR1", np.zeros(N)), "clusters must be at least 2: found 1"),
         (options("CR1", GROUPS[:-1]), r"one label for each of the 48 rows of X.*shape \(47,\)"),
         (options("CR1", np.zeros((2, N))), r"each of the 30 models' rows: found shape \(2, 48\)"),
