@@ -93,8 +93,10 @@ def unit_weights(source: Source, number, layout: Layout):
         assert source.steps is not None
         reached = bits[:, None] >= source.steps[None, :]
         return jnp.sum(reached, axis=1).astype(jnp.float64)
-    # Never 0, whatever the bits: weights above 0 leave the status of the data as it is.
-    drawn = -jnp.log((bits.astype(jnp.float64) + 0.5) * 2.0**-32)
+    # Never 0 and never infinite, whatever the bits: weights above 0 leave the status of the data
+    # as it is. Single precision has all digits of small ones; a weight above 16 is drawn as 16.
+    uniform = (bits.astype(jnp.float32) + 0.5) * jnp.float32(2.0**-32)
+    drawn = -jnp.log1p(-jnp.minimum(uniform, jnp.float32(1.0 - 2.0**-24))).astype(jnp.float64)
     if source.stratum is None:
         return drawn * (n_units / jnp.sum(drawn))
     sums = jax.ops.segment_sum(drawn, source.stratum, layout.n_strata)

@@ -30,6 +30,7 @@ from jaxlogit.solution import FEW
 FIRST = Budget(np.int32(3), np.int32(1))  # from the estimate: enough for nearly all
 REST = Budget(np.int32(0), np.int32(12))
 FIRTH_STEPS = np.int32(8)
+LIGHT = 6  # as many times the models in a block, where a model is one product
 DRAWN = 1 << 22  # numbers of drawn data in memory at a time: 32 MiB
 
 
@@ -156,7 +157,7 @@ def _one_step(sample: Sample, numbers: np.ndarray) -> Estimates:
     coef = batch.run(
         tasks.step, len(numbers), numbers.astype(np.uint32),
         (sample.source, sample.estimate, influence),
-        row_elements=sample.scheme.n_units, layout=sample.layout,
+        row_elements=max(1, sample.scheme.n_units // LIGHT), layout=sample.layout,
     )  # fmt: skip
     return Estimates(coef, np.zeros(len(numbers), np.int32))
 
