@@ -110,6 +110,7 @@ def test_influence_is_the_derivative(boot):
 
 
 @pytest.mark.parametrize("scheme", ["pairs", "poisson"])
+@pytest.mark.slow
 def test_clusters_within_strata(scheme):
     boot = jl.bootstrap(X, Y, replicates=R, scheme=scheme, clusters=CLUSTERS, strata=STRATA)
     found = boot.jackknife_after(level=0.8)
@@ -178,6 +179,7 @@ def test_infinite_replicates():
     assert np.all(np.isnan([normal.lower_error, normal.upper_error]))
 
 
+@pytest.mark.slow
 def test_separated_data_have_quantiles_alone():
     response = (X[:, 1] > 0).astype(float)
     found = jl.bootstrap(X, response, replicates=R).jackknife_after(level=0.8)

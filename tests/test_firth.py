@@ -191,7 +191,8 @@ def full(matrix, p):
 @pytest.mark.parametrize(
     ("p", "form", "total", "offset"),
     [(3, "alone", True, False), (3, "shared", False, True), (3, "own", True, True),
-     (1, "shared", True, False), (17, "alone", False, False)],
+     (1, "shared", True, False),
+     pytest.param(17, "alone", False, False, marks=pytest.mark.slow)],
 )  # fmt: skip
 @pytest.mark.parametrize("unroll", [True, False])
 def test_score_and_curvature(p, form, total, offset, unroll):

@@ -224,6 +224,7 @@ def test_grouped_weighted_and_gathered(discrete, monkeypatch):
 
 
 @pytest.mark.parametrize("penalty", ["firth", pytest.param("ridge", marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_gathered_models_keep_their_penalty_when_they_are_apart(discrete, monkeypatch, penalty):
     gathered = jaxlogit.fit(*discrete, penalty=penalty)
     found = (gathered.influence().leverage, gathered.robust("HC3").std_error,
@@ -275,6 +276,7 @@ def test_bad_models_beside_good_ones(data, fit):
     assert np.all(shared.status == Status.RANK_DEFICIENT) and np.all(np.isnan(shared.coef))
 
 
+@pytest.mark.slow
 def test_ends_far_out(data):
     """Curvature that is positive definite within a constraint only; the ends by NumPy on a grid.
 

@@ -93,6 +93,7 @@ def arrays_of(record) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("single", [False, True])
+@pytest.mark.slow
 def test_what_is_handed_out_cannot_be_changed(single):
     """A fit goes on using its arrays: nothing that a caller does may change later answers."""
     part = jaxlogit.fit(X, Y[0] if single else Y[:2], names=NAMES)

@@ -208,6 +208,7 @@ def test_the_word_ridge(data):
     np.testing.assert_allclose(tight.coef[1], 0.3, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_a_prior_that_leaves_the_separation(endometrial):
     """NV is +inf without a prior of its own: its end is proved infinite, the rest have limits."""
     fit = jaxlogit.fit(**endometrial, penalty=Normal({"PI": 1.0, "EH": 1.0}))

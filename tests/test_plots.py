@@ -121,6 +121,7 @@ def test_three_tests_show_null_and_curve(fit, null, tmp_path):
 # -- curves -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_profile_is_the_fit_s(fit, tmp_path):
     ax = jl.plots.profile(fit, "dose")
     found, ends = fit.profile("dose"), fit.confint()

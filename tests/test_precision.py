@@ -42,7 +42,7 @@ def extras(case: str) -> dict:
     ("case", "own"),
     [
         ("plain", False),
-        ("weights", True),
+        pytest.param("weights", True, marks=pytest.mark.slow),
         pytest.param("plain", True, marks=pytest.mark.slow),
         pytest.param("offset", False, marks=pytest.mark.slow),
         pytest.param("offset", True, marks=pytest.mark.slow),

@@ -135,6 +135,7 @@ def test_falling_profiles_are_mirrored(fit):
     np.testing.assert_allclose(down.signed_root, -up.signed_root[::-1], rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_contrast_that_overlapping_rows_settle(separated):
     assert separated.status == Status.SEPARATED_QUASI
     found, ends = separated.profile("dose"), separated.confint(0.999)
