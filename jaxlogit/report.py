@@ -55,10 +55,15 @@ def study_text(result: "StudyResult", *, differences: bool = False, markdown: bo
 def replay_text(replay: "Replay", markdown: bool = False) -> str:
     """One data set's estimates, intervals and statuses."""
     numbers = ("estimate", "std_error", "lower", "upper")
-    header = ["term", "truth", "method", *numbers, "p", "status"]
+    table_rows = replay.table.to_dict("records")
+    level = [
+        name for name in _cell_header([r | {"cell": ""} for r in table_rows]) if name == "level"
+    ]
+    header = ["term", "truth", "method", *level, *numbers, "p", "status"]
     rows = []
-    for r in replay.table.to_dict("records"):
+    for r in table_rows:
         row = [_term(r["term"], markdown), _plain(r["truth"]), r["method"]]
+        row += _cell(r | {"cell": ""}, level)
         rows.append([*row, *(_plain(r[name]) for name in numbers), _p(r["p_value"]), r["status"]])
     counts = f"{replay.y.size} rows, {replay.y.sum():,.0f} successes"
     title = f"Cell {replay.cell}, replicate {replay.replicate}: {counts}"
@@ -131,7 +136,7 @@ def _heading(result: "StudyResult") -> str:
         text = f"{max(held.values()):,}"
         if len(set(held.values())) > 1:
             text = ", ".join(f"{n:,} ({method})" for method, n in held.items())
-        shape = f"{cell.X.shape[0]:,} rows, {len(cell.names)} coefficients"
+        shape = f"{cell.n_rows:,} rows, {len(cell.names)} coefficients"
         if cell.n_dropped:
             shape += f" ({cell.n_dropped:,} rows with missing values left out)"
         lines.append(f"Cell {cell.label}: {text} replicates, {shape}")
@@ -146,18 +151,20 @@ def _coverage(summary: Rows, result: "StudyResult", markdown: bool) -> str:
     rows, previous = [], None
     for r in summary:
         place = [_term(r["term"], markdown), _plain(r["truth"])]
-        if (r["cell"], r["term"]) == previous:  # said on the line above
+        if (r["cell"], r["level"], r["term"]) == previous:  # said on the line above
             place = ["", ""]
-        previous = r["cell"], r["term"]
+        previous = r["cell"], r["level"], r["term"]
         row = [*_cell(r, header), *place, r["method"]]
         row += [_share(r["coverage"], r["coverage_mcse"])]
         row += [_share(r["missed_low"]), _share(r["missed_high"])]
         rows.append([*row, _share(r["rejection"], r["rejection_mcse"]), _plain(r["width"])])
     record = result.record
+    levels = ", ".join(f"{100 * level:g}" for level in record.levels)
+    significances = ", ".join(f"{record.significance_at(level):g}" for level in record.levels)
     lines = [
-        f"Coverage of {100 * record.level:g} % intervals (Monte Carlo standard error)",
+        f"Coverage of {levels} % intervals (Monte Carlo standard error)",
         "low, high: the truth lies below, above the interval; "
-        f"rejects: {record.null:g} at p <= {record.significance:g}",
+        f"rejects: {record.null:g} at p <= {significances}",
     ]
     if record.bootstrap is not None:
         lines.append(f"bootstrap methods reject {record.null:g} outside their interval")
@@ -219,7 +226,8 @@ def _estimates(summary: Rows, markdown: bool) -> str:
     estimators = list(dict.fromkeys(estimator for *_, estimator in first))
     several = len(estimators) > 1
     measures = ("bias", "empirical_se", "model_se", "model_se_error")
-    header = [*_cell_header(summary), "term", *(["estimator"] if several else [])]
+    cells = [name for name in _cell_header(summary) if name == "cell"]
+    header = [*cells, "term", *(["estimator"] if several else [])]
     header += ["bias", "empirical SE", "model SE", "its error %"]
     header += ["not finite"] if some_infinite else []
     rows = []
@@ -239,7 +247,7 @@ def _statuses(statuses: Rows, markdown: bool) -> str:
     header = [*_cell_header(statuses), "method", "term"]
     header += [USUAL_STATUSES.get(name, name.replace("_", " ")) for name in shown]
     rows = []
-    for _, group in groupby(statuses, key=lambda r: (r["cell"], r["method"])):
+    for _, group in groupby(statuses, key=lambda r: (r["cell"], r["method"], r["level"])):
         alike: dict[tuple[int, ...], Rows] = {}
         for r in group:
             alike.setdefault(tuple(r[name] for name in shown), []).append(r)
@@ -257,7 +265,8 @@ def _differences(differences: Rows, markdown: bool) -> str:
     header = [*_cell_header(differences), "term", "difference", *shown.values(), "common n"]
     estimators = {r[place].partition(":")[0] for r in differences for place in ("first", "second")}
     rows = []
-    for _, group in groupby(differences, lambda r: (r["cell"], r["first"], r["second"], r["term"])):
+    keys = ("cell", "first", "second", "level", "term")
+    for _, group in groupby(differences, lambda r: tuple(r[key] for key in keys)):
         found = {r["measure"]: r for r in group}
         r = found["coverage"]
         # One estimator throughout need not be repeated in every name.
@@ -275,18 +284,21 @@ def _differences(differences: Rows, markdown: bool) -> str:
 
 
 def _by_term(rows: Rows) -> Rows:
-    """Rows of one term together, in the order in which cells and terms first appear."""
-    cells, terms = (list(dict.fromkeys(r[key] for r in rows)) for key in ("cell", "term"))
-    return sorted(rows, key=lambda r: (cells.index(r["cell"]), terms.index(r["term"])))
+    """Rows of one term together, in the order in which cells, levels and terms first appear."""
+    places = [{v: i for i, v in enumerate(dict.fromkeys(r[key] for r in rows))}
+              for key in ("cell", "level", "term")]  # fmt: skip
+    cells, levels, terms = places
+    return sorted(rows, key=lambda r: (cells[r["cell"]], levels[r["level"]], terms[r["term"]]))
 
 
 def _cell_header(rows: Rows) -> list[str]:
-    """A column for the cell, where there is more than one."""
-    return ["cell"] if len({r["cell"] for r in rows}) > 1 else []
+    """Columns for the cell and the level, where there is more than one."""
+    return [name for name in ("cell", "level") if len({r[name] for r in rows}) > 1]
 
 
 def _cell(row: dict[str, Any], header: Sequence[str]) -> list[str]:
-    return [row["cell"]] if "cell" in header else []
+    shown = {"cell": row["cell"], "level": f"{100 * row['level']:g} %"}
+    return [text for name, text in shown.items() if name in header]
 
 
 def _term(name: str, markdown: bool) -> str:

@@ -1,4 +1,4 @@
-"""Simulated outcomes by address: a replicate's data depend on seed, cell and number alone.
+"""Simulated data sets by address: a replicate's data depend on seed, cell and number alone.
 
 The key of a replicate is fold_in(fold_in(key(seed), cell address), replicate). Generator and
 its configuration are fixed here rather than taken from JAX's global settings, so that
@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from jaxlogit.core.resample import IMPLEMENTATION, binomial
 from jaxlogit.resampling.scheme import tails
 from jaxlogit.study.cells import Cell
+from jaxlogit.study.designs import DataSets, Drawn, Generator
+from jaxlogit.study.generated import generated
 
 
 @contextmanager
@@ -45,6 +47,35 @@ def random_record() -> dict[str, object]:
         "threefry_partitionable": True,
         "fingerprint": [float(draw).hex() for draw in draws],
     }
+
+
+def simulate(cell: Cell, seed: int, start: int, stop: int) -> DataSets:
+    """The data sets start, ..., stop − 1 of a cell.
+
+    Parameters
+    ----------
+    cell : Cell
+    seed : int
+        The study's seed.
+    start, stop : int
+        Range of replicates, 0 ≤ start < stop ≤ 2³².
+
+    Raises
+    ------
+    ValueError, TypeError
+        A generator gave what is no data set at all; nan and its own errors fail one data set.
+    """
+    if cell.source is None:
+        y = outcomes(cell, seed, start, stop)
+        return DataSets(cell.X, y, cell.trials, cell.weights, cell.offset)
+    with _random_settings():
+        key = _cell_key(seed, cell.address)
+        if isinstance(cell.source, Generator):
+            return generated(cell.source, len(cell.names), key, start, stop)
+        drawn = _draw_designs(key, jnp.uint32(start), cell, stop - start)
+        X, trials, weights, offset, y = (None if a is None else np.asarray(a) for a in drawn)
+    assert X is not None and y is not None
+    return DataSets(X, y, trials, weights, offset)
 
 
 def outcomes(cell: Cell, seed: int, start: int, stop: int) -> NDArray[np.uint8 | np.int32]:
@@ -100,5 +131,31 @@ def _draw(
             return (u < tail).astype(jnp.uint8)
         drawn = binomial(u, tail, first, trials, most_trials)
         return drawn.astype(jnp.uint8 if most_trials < 256 else jnp.int32)
+
+    return jax.vmap(one)(start + jnp.arange(count, dtype=jnp.uint32))
+
+
+@partial(jax.jit, static_argnames=("cell", "count"))
+def _draw_designs(key: jax.Array, start: jax.Array, cell: Cell, count: int) -> Drawn:
+    source, truth = cell.source, cell.truth
+    assert source is not None
+    most_trials = 1 if cell.trials is None else int(cell.trials.max(initial=0))
+
+    def one(replicate: jax.Array) -> Drawn:
+        of_design, of_outcomes = jax.random.split(jax.random.fold_in(key, replicate))
+        drawn = source.draw(of_design, cell.table)
+        # Term by term: the rounding of a product could depend on the number of data sets.
+        eta = sum((drawn.X[:, j] * truth[j] for j in range(len(truth))), jnp.zeros(1))
+        if drawn.offset is not None:
+            eta = eta + drawn.offset
+        mu = jax.nn.sigmoid(eta)
+
+        def add(k: jax.Array, y: jax.Array) -> jax.Array:
+            u = jax.random.uniform(jax.random.fold_in(of_outcomes, k), mu.shape, jnp.float64)
+            within = True if drawn.trials is None else k < drawn.trials
+            return y + (within & (u < mu))
+
+        y = jax.lax.fori_loop(0, most_trials, add, jnp.zeros(mu.shape, jnp.int32))
+        return drawn._replace(y=y)
 
     return jax.vmap(one)(start + jnp.arange(count, dtype=jnp.uint32))
