@@ -21,12 +21,14 @@ COLUMNS = {
     "site": {"distribution": "categorical", "probabilities": [0.5, 0.3, 0.2]},
     "both": {"product": ["age", "sex"]},
 }
+FEWER = {name: COLUMNS[name] for name in ("age", "sex", "both")}
 NAMES = ("Intercept", "age", "sex", "dose", "cost", "heavy", "site[2]", "site[3]", "both")
-TRUTH = dict.fromkeys(NAMES[1:], 0.0) | {"age": 0.5, "both": -0.3}
+TRUTH = {"age": 0.5, "sex": 0.0, "both": -0.3}
 
 
 def study(**changes):
-    arguments = {"name": "a", "seed": 1, "replicates": 20, "columns": COLUMNS, "n": 50,
+    # Without t, whose chi-square takes seconds to compile.
+    arguments = {"name": "a", "seed": 1, "replicates": 20, "columns": FEWER, "n": 50,
                  "truth": TRUTH, "event_rate": 0.2}  # fmt: skip
     return Study(**(arguments | changes))
 
@@ -40,7 +42,7 @@ def z_score(values, mean):
 
 
 def test_columns_have_their_distributions():
-    made = study(n=100)
+    made = study(n=100, columns=COLUMNS, truth=dict.fromkeys(NAMES[1:], 0.0) | TRUTH)
     (cell,) = made.cells
     assert cell.names == NAMES
     X = drawn(made).X.reshape(-1, len(NAMES))
@@ -76,7 +78,8 @@ def test_sobol_means_are_expectations():
     """Against exact means and variances; t's variance has the slowest tail."""
     rows = sobol_rows(check_columns({k: COLUMNS[k] for k in list(COLUMNS)[:6]}), None)
     means = [2.0, 0.3, 0.0, np.exp(0.125), 0.0, 0.3, 0.2]
-    np.testing.assert_allclose(rows.mean(axis=0), means, atol=2e-4)
+    np.testing.assert_allclose(rows.mean(axis=0), means, atol=1e-3)
+    np.testing.assert_allclose(np.delete(rows.mean(axis=0), 4), np.delete(means, 4), atol=5e-5)
     np.testing.assert_allclose(rows.var(axis=0)[:3], [0.25, 0.21, 1 / 3], rtol=2e-3)
 
 
@@ -95,7 +98,7 @@ def test_the_event_rate_is_solved_for():
 
 def test_events_per_variable_make_n():
     cell = study(n=None, events_per_variable=5, event_rate=0.2).cells[0]
-    assert cell.n_rows == 5 * 8 / 0.2
+    assert cell.n_rows == 5 * 3 / 0.2
 
 
 def test_rows_are_resampled_from_data():
@@ -130,7 +133,7 @@ def test_trials_and_offset_travel_with_their_row():
 def test_designs_may_be_drawn_once():
     made = study(redraw=False)
     (cell,) = made.cells
-    assert cell.source is None and cell.X.shape == (50, 9)
+    assert cell.source is None and cell.X.shape == (50, 4)
     assert np.mean(expit(cell.X @ cell.truth)) == pytest.approx(0.2, abs=1e-12)
     np.testing.assert_array_equal(cell.X, study(redraw=False).cells[0].X)
     assert not np.array_equal(cell.X, study(redraw=False, seed=2).cells[0].X)
@@ -207,7 +210,8 @@ def test_a_grid_runs_with_several_levels(tmp_path):
     assert list(dict.fromkeys(again.cell)) == ["n=40", "n=80", "n=60"]
     with pytest.raises(ValueError, match=r"in cell n=40 designs are .*there and .*here"):
         study(columns={"x": "uniform"}, truth={"x": 0.0}, level=[0.8, 0.95], n=40, grid={"n": [40]},
-              methods=["ml:wald"], replicates=150).run(tmp_path / "store", progress=False)  # fmt: skip
+              methods=["ml:wald"], replicates=150,
+              ).run(tmp_path / "store", progress=False)  # fmt: skip
 
 
 def traced(key, cell):
@@ -258,8 +262,17 @@ def test_a_generators_failures_are_counted_and_replayable(tmp_path, generate):
     with pytest.raises(ValueError, match=r"the function .* is not in the store"):
         stored.replay("n=30, slope=0.5", 0)
     made.run(tmp_path / "store", replicates=80, progress=False)
-    other = Study(name="own", seed=4, replicates=60, generate=changed, names=["one", "x"],
-                  methods=["ml:wald"], truth=[-1.0, 0.5], grid={"n": [30], "slope": [0.5]})  # fmt: skip
+    grid = {"n": [30], "slope": [0.5]}
+    other = Study(
+        name="own",
+        seed=4,
+        replicates=60,
+        generate=changed,
+        names=["one", "x"],
+        methods=["ml:wald"],
+        truth=[-1.0, 0.5],
+        grid=grid,
+    )
     with pytest.raises(ValueError, match=r"holds another study: in cell n=30, slope=0\.5 designs"):
         other.run(tmp_path / "store", progress=False)
 
@@ -278,33 +291,33 @@ ERRORS = {
                      r".*found 'norml'; did you mean 'normal'"),
     "parameter": ({"columns": {"x": {"distribution": "normal", "sdd": 1}}},
                   r'unknown key "columns\.x\.sdd": a normal column has mean, sd; did you mean'),
-    "sd": ({"columns": {"x": {"distribution": "normal", "sd": 0}}}, r"columns\.x\.sd must be above 0"),
+    "sd": ({"columns": {"x": {"distribution": "normal", "sd": 0}}}, "x.sd must be above 0"),
     "df": ({"columns": {"x": "t"}}, r"columns\.x\.df is missing"),
     "shares": ({"columns": {"x": {"distribution": "categorical", "probabilities": [0.5, 0.4]}}},
                r"columns\.x\.probabilities must sum to 1: found 0\.9"),
-    "product": ({"columns": {"x": {"product": ["y", "z"]}}}, r"columns\.x\.product must name columns ab"),
-    "correlation": ({"correlation": [[1, 2], [2, 1]]}, r"correlation must be a number or a 6 x 6"),
+    "product": ({"columns": {"x": {"product": ["y", "z"]}}}, "x.product must name columns above"),
+    "correlation": ({"correlation": [[1, 2], [2, 1]]}, r"correlation must be a number or a 2 x 2"),
     "not definite": ({"columns": {"a": "normal", "b": "normal", "c": "normal"}, "correlation": -0.9,
                       "truth": dict.fromkeys("abc", 0)}, r"positive definite: found a smallest"),
     "n": ({"n": None}, "columns need n, or events_per_variable and event_rate"),
     "n twice": ({"events_per_variable": 5}, "n must not be given beside events_per_variable"),
-    "epv": ({"n": None, "events_per_variable": 5, "event_rate": None}, "events_per_variable needs e"),
+    "epv": ({"n": None, "events_per_variable": 5, "event_rate": None}, "needs event_rate"),
     "rate": ({"event_rate": 1.5}, r"event_rate must lie strictly between 0 and 1: found 1\.5"),
-    "intercept": ({"truth": {**TRUTH, "Intercept": 0.0}}, "truth must not give the Intercept where"),
+    "intercept": ({"truth": {**TRUTH, "Intercept": 0.0}}, "truth must not give the Inter"),
     "no intercept": ({"intercept": False}, r'event_rate needs a column "Intercept"'),
-    "truth": ({"truth": {"age": 1.0}}, "truth must give every coefficient: sex, dose"),
+    "truth": ({"truth": {"age": 1.0}}, "truth must give every coefficient: sex, both m"),
     "goes with": ({"formula": "y ~ x"}, "formula goes with data, not with columns"),
     "redraw": ({"columns": None, "n": None, "event_rate": None, "groups": [5, 5], "redraw": True,
                 "event_rates": [0.1, 0.2], "truth": None}, "redraw goes with data or X or columns"),
-    "groups": ({"columns": None, "n": None, "groups": [5], "truth": {"group": 1}}, "groups must be two"),
-    "grid word": ({"grid": {"evnt_rate": [0.1]}}, r"grid\.evnt_rate must be a setting .*'event_rate'"),
-    "grid level": ({"grid": {"n": [None]}}, r"grid\.n must have numbers or texts as levels: found None"),
+    "groups": ({"columns": None, "n": None, "groups": [5], "truth": {"group": 1}}, "must be two n"),
+    "grid word": ({"grid": {"evnt_rate": [0.1]}}, r"evnt_rate must be a set.*'event_rate'"),
+    "grid level": ({"grid": {"n": [None]}}, "grid.n must have numbers or text.*None"),
     "grid cell": ({"grid": {"n": [20, 0]}}, r"cell n=0: n must be an integer from 1"),
     "grid twice": ({"grid": {"n": [20, 20]}}, "grid must have each cell once: found n=20 twice"),
-    "grid place": ({"grid": {"columns.age.sd.x": [1]}}, r"grid\.columns\.age\.sd\.x must lie in a table"),
+    "grid place": ({"grid": {"columns.age.sd.x": [1]}}, "age.sd.x must lie in a tab"),
     "levels": ({"level": [0.9, 0.9]}, r"level must be one or more numbers, each once"),
     "generate": ({"columns": None, "n": None, "event_rate": None, "generate": broken,
-                  "truth": [0.0]}, r"generate made no data set in 10 replicates: KeyError: 'n_rows'"),
+                  "truth": [0.0]}, "no data set in 10 replicates: KeyError: 'n_rows'"),
     "no function": ({"columns": None, "n": None, "event_rate": None, "generate": 3,
                      "truth": [0.0]}, "generate must be a function of key and cell: found 3"),
 }  # fmt: skip

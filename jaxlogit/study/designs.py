@@ -121,7 +121,8 @@ class RandomColumns:
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for a store."""
         return {
-            "columns": {column.name: column.to_dict() for column in self.columns},
+            # A list: the order of columns is that of the design matrix.
+            "columns": [{"name": column.name, **column.to_dict()} for column in self.columns],
             "n": self.n,
             "correlation": None if self.correlation is None else self.correlation.tolist(),
             "intercept": self.intercept,
@@ -204,7 +205,8 @@ def source_from(plain: Mapping[str, Any] | None) -> Source | None:
         return ResampledRows(plain["resampled"])
     if "generate" in plain:
         return Unknown(plain["generate"])
-    columns = check_columns(plain["columns"])
+    listed = [dict(column) for column in plain["columns"]]
+    columns = check_columns({column.pop("name"): column for column in listed})
     correlation = check_correlation(plain["correlation"], columns)
     return RandomColumns(columns, plain["n"], correlation, plain["intercept"])
 
@@ -216,7 +218,7 @@ def mixed(z: jax.Array, factor: np.ndarray) -> jax.Array:
     """
     out = jnp.zeros_like(z)
     for i in range(z.shape[1]):
-        out = out + z[:, i, None] * factor.T[i]
+        out = out + z[:, i, None] * factor.T[None, i]
     return out
 
 
