@@ -197,6 +197,44 @@ def design(
     )
 
 
+def subset(table: pd.DataFrame, condition: str) -> pd.DataFrame:
+    """The rows of a table for which a condition holds; not those in which its columns are missing.
+
+    Parameters
+    ----------
+    table
+        Rows are observations.
+    condition
+        A comparison of columns in the language of `design`, as in `ftv == 0`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        A condition that is not allowed, unknown columns, text where numbers are needed, or no row
+        for which it holds.
+
+    Examples
+    --------
+    >>> subset(pd.DataFrame({"visits": [0, 3, None, 0], "low": [1, 0, 1, 0]}), "visits == 0").low
+    0    1
+    3    0
+    Name: low, dtype: int64
+    """
+    if not isinstance(condition, str):
+        raise TypeError(f"subset must be text, as in 'visits == 0': found {condition!r}")
+    try:
+        model = parse(f"I({condition}) ~ 1", [k for k in table.columns if isinstance(k, str)], ())
+        rows = _whole_rows(table, list(model.columns))
+        values = {name: columns.read(table[name].iloc[rows]) for name in model.columns}
+        holds = columns.evaluate(model.outcome[0], values)
+    except ValueError as error:
+        raise ValueError(f"subset {condition!r}: {plain(error)}") from None
+    kept = rows[np.broadcast_to(holds, rows.shape) != 0]
+    if not kept.size:
+        raise ValueError(f"subset {condition!r} holds for none of the {len(table)} rows")
+    return table.iloc[kept]
+
+
 def _given(named: dict[str, str | None]) -> list[str]:
     return [column for column in named.values() if column is not None]
 

@@ -13,7 +13,7 @@ from scipy.special import logit
 from jaxlogit.checks import is_number, numeric
 from jaxlogit.core.status import Status
 from jaxlogit.data import check_names
-from jaxlogit.frame import design, read_table
+from jaxlogit.frame import design, read_table, subset
 from jaxlogit.front import fit
 from jaxlogit.study.cells import Cell, canonical_json, cell_from_arrays, check_trials, integer
 from jaxlogit.study.designs import Generator, RandomColumns, ResampledRows
@@ -82,6 +82,8 @@ def _truth(settings: Settings, names: tuple[str, ...]) -> Any:
 def _from_data(settings: Settings) -> Cell:
     data = settings.data
     table = read_table(data) if isinstance(data, str | Path) else data
+    if settings.subset is not None:
+        table = subset(table, settings.subset)
     extras = {key: getattr(settings, key) for key in ("trials", "weights", "offset")}
     made = design(settings.formula, table, **extras)
     trials, weights, offset = made.trials, made.weights, made.offset

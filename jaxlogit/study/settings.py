@@ -15,12 +15,13 @@ KINDS = ("data", "X", "columns", "groups", "doses", "generate")
 """What a design is made from: one of these."""
 
 SETTINGS = (
-    *KINDS, "formula", "truth", "trials", "weights", "offset", "names", "n", "correlation",
+    *KINDS, "formula", "subset", "truth", "trials", "weights", "offset", "names", "n", "correlation",
     "intercept", "event_rate", "event_rates", "events_per_variable", "redraw",
 )  # fmt: skip
 
 GOES_WITH = {
     "formula": ("data",),
+    "subset": ("data",),
     "weights": ("data", "X"),
     "offset": ("data", "X"),
     "trials": ("data", "X", "doses"),
@@ -49,6 +50,7 @@ class Settings:
     doses: Any = None
     generate: Any = None
     formula: Any = None
+    subset: Any = None
     truth: Any = None
     trials: Any = None
     weights: Any = None
@@ -173,6 +175,7 @@ def described(given: Mapping[str, Any], grid: Any) -> dict[str, Any]:
     words: dict[str, Any] = {
         "data": Path(data).name if isinstance(data, str | Path) else None,
         "formula": found.formula,
+        **({} if found.subset is None else {"subset": found.subset}),
         "truth": "mle"
         if data is not None and (truth is None or isinstance(truth, str))
         else "given",

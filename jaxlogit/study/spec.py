@@ -55,6 +55,8 @@ class Study:
         A CSV or Parquet file, the name of a bundled data set, or a pandas frame.
     formula : str, optional
         With `data`: response and terms, as in "low ~ age + race".
+    subset : str, optional
+        With `data`: only the rows for which this holds, as in "ftv == 0".
     truth : "mle", array-like (p,), mapping or function
         The coefficients that outcomes are simulated with, log-odds: in order, by name, or, with
         `data` and by default, their maximum-likelihood estimate. With `generate` also a function
@@ -127,6 +129,7 @@ class Study:
     significance: float | None = None
     data: Any = None
     formula: str | None = None
+    subset: str | None = None
     truth: Any = None
     X: Any = None
     trials: Any = None

@@ -11,7 +11,7 @@ from jaxlogit.study.settings import SETTINGS
 
 TOP_KEYS = ("name", "seed", "replicates", "level", "methods", "null", "significance")
 TABLES = ("design", "bootstrap", "grid")
-TEXTS = ("data", "formula", "weights", "offset")
+TEXTS = ("data", "formula", "subset", "weights", "offset")
 DESIGN_KEYS = tuple(name for name in SETTINGS if name not in ("X", "names", "generate"))
 
 
