@@ -82,7 +82,7 @@ class StudyResult:
         for cell, method, j in self._groups():
             replicates, _ = self._read(cell, method, cell.names[j])
             found = measure(replicates, cell.truth[j], self.record.significance)
-            rows.append(_place(cell, method, j) | found.to_row() | self._limit(cell, method, j))
+            rows.append(place(cell, method, j) | found.to_row() | self._limit(cell, method, j))
         return pd.DataFrame(rows)
 
     def statuses(self) -> pd.DataFrame:
@@ -252,7 +252,8 @@ def replay(record: Record, label: str, replicate: int) -> Replay:
     )
 
 
-def _place(cell: Cell, method: str, j: int) -> dict[str, object]:
+def place(cell: Cell, method: str, j: int) -> dict[str, object]:
+    """The columns that say whose measures a row of a table has."""
     return {
         "cell": cell.label, "method": method, "term": cell.names[j], "truth": float(cell.truth[j]),
     }  # fmt: skip

@@ -13,6 +13,7 @@ from jaxlogit.core.status import Status
 from jaxlogit.frame import design, read_table
 from jaxlogit.front import fit
 from jaxlogit.study.cells import MAX_REPLICATES, Cell, cell_from_arrays, integer, truth_vector
+from jaxlogit.study.exact import ExactResult, exact_record
 from jaxlogit.study.methods import METHODS, check_bootstrap, check_methods
 from jaxlogit.study.record import Record, versions
 from jaxlogit.study.resample import plan
@@ -195,6 +196,37 @@ class Study:
             replicates = self.replicates
         replicates = integer("replicates", replicates, 1, MAX_REPLICATES)
         return run_record(replace(record_of(self), replicates=replicates), store, progress=progress)
+
+    def exact(self, progress: bool = True) -> ExactResult:
+        """Fit every outcome that there is, and weight it by its probability.
+
+        The tables are those of `run` with ever more replicates, without Monte Carlo error; seed
+        and replicates play no part. It takes a design with few outcomes that differ in X'y:
+        groups, or a few doses.
+
+        Parameters
+        ----------
+        progress : bool
+            Say on standard error how far it is, where it takes long.
+
+        Returns
+        -------
+        ExactResult
+            `summary()`, `statuses()` and `differences()` as of a `StudyResult`.
+
+        Raises
+        ------
+        ValueError
+            There are too many outcomes, a method resamples, or the design is random.
+
+        Examples
+        --------
+        >>> study = Study(name="one", seed=1, replicates=1, methods=["ml:score"], X=[[1]],
+        ...               trials=[10], truth=[-2.1972245773362196])
+        >>> round(study.exact().summary()["coverage"][0], 6)
+        0.929809
+        """
+        return exact_record(record_of(self), progress=progress)
 
     def replay(self, cell: str, replicate: int) -> Replay:
         """Rebuild one data set and its fits from their address.
