@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxlogit import datasets
-from jaxlogit.study import METHODS, Study, weighted
+from jaxlogit.study import METHODS, Study, enumeration, weighted
 from jaxlogit.study.cells import cell_from_arrays
 from jaxlogit.study.enumeration import binomial, enumerate_outcomes, merge_rows
 from jaxlogit.study.exact_text import exact_text
@@ -286,6 +286,32 @@ def test_columns_that_are_no_fractions_stay_apart():
     x = np.sqrt([2.0, 3.0, 5.0, 7.0, 11.0, 13.0, 17.0, 19.0])
     cell = cell_from_arrays(np.column_stack([np.ones(8), x, x**3]), np.zeros(3))
     assert enumerate_outcomes(cell).probability.size == 2**8
+
+
+@pytest.mark.parametrize("column", [np.zeros(4), np.full(4, 0.1), [0.1, 0.2, 0.3, 0.4]], ids=str)
+def test_dependent_columns_add_no_classes(column):
+    X = np.column_stack([column, 3 * np.asarray(column), np.pi * np.asarray(column)])
+    sums = {
+        round(float(k @ np.asarray(column)), 9) for k in np.array(list(product([0, 1], repeat=4)))
+    }
+    found = enumerate_outcomes(cell_from_arrays(X, np.zeros(3)))
+    assert found.probability.size == len(sums)
+
+
+def test_blocks_of_successes_change_nothing(monkeypatch):
+    (cell,) = doses(trials=np.arange(2.0, 10.0)).cells
+    whole = enumerate_outcomes(cell)
+    monkeypatch.setattr(enumeration, "PIECE", 1000)
+    blocks = enumerate_outcomes(cell)
+    sums = [
+        np.round((e.outcomes(0, e.probability.size) * e.cell.weights) @ e.cell.X, 9)
+        for e in (whole, blocks)
+    ]
+    order = [np.lexsort(s.T) for s in sums]
+    np.testing.assert_array_equal(sums[0][order[0]], sums[1][order[1]])
+    np.testing.assert_allclose(
+        whole.probability[order[0]], blocks.probability[order[1]], rtol=1e-12
+    )
 
 
 def test_like_rows_are_merged_and_unseen_ones_left_out():

@@ -21,7 +21,9 @@ are exact: outcomes with equal sums always meet, and two that meet differ in no 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import reduce
 from math import lcm, prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +32,9 @@ from scipy import linalg
 from jaxlogit.study.cells import Array, Cell
 
 Integers = NDArray[np.int64]
+
+State = tuple[Integers, Array, NDArray[np.intp], NDArray[np.integer]]
+"""Of the classes over some rows: sums (N, words), probability (N,), the class before, successes."""
 
 MAX_OUTCOMES = 4_000_000
 """Most classes of outcomes: minutes of fitting, and a few gigabytes of results."""
@@ -114,10 +119,7 @@ def enumerate_outcomes(cell: Cell, limit: int = MAX_OUTCOMES) -> Enumeration:
     steps = []
     for key, m, row_eta in zip(keys, trials, eta, strict=True):
         pieces = _pieces(found, probability, key, binomial(m, row_eta))
-        state = next(pieces)
-        for piece in pieces:
-            state = _distinct(*(np.concatenate(pair) for pair in zip(state, piece, strict=True)))
-        found, probability, before, successes = state
+        found, probability, before, successes = reduce(_joined, pieces)
         if len(found) > limit:
             raise too_many(cell, n_outcomes, limit)
         steps.append((before, successes))
@@ -166,9 +168,7 @@ def binomial(trials: int, eta: float) -> Array:
     return share / np.sum(share)
 
 
-def _pieces(
-    found: Integers, probability: Array, key: Integers, share: Array
-) -> Iterator[tuple[Integers, Array, NDArray[np.intp], NDArray[np.integer]]]:
+def _pieces(found: Integers, probability: Array, key: Integers, share: Array) -> Iterator[State]:
     """Classes after one more row, by blocks of its successes: sums, probability, way back."""
     n = len(found)
     kind = np.min_scalar_type(len(share))
@@ -184,9 +184,14 @@ def _pieces(
         )
 
 
+def _joined(one: State, other: State) -> State:
+    joined: Any = map(np.concatenate, zip(one, other, strict=True))
+    return _distinct(*joined)
+
+
 def _distinct(
     sums: Integers, probability: Array, before: NDArray[np.intp], successes: NDArray[np.integer]
-) -> tuple[Integers, Array, NDArray[np.intp], NDArray[np.integer]]:
+) -> State:
     """Outcomes with equal sums as one, with one of them to stand for all."""
     # Sorted by one number that equal sums share. Unequal ones that share it, once in 2⁶⁴ pairs,
     # would at worst keep equal sums apart, which is harmless.
@@ -228,11 +233,14 @@ def _keys(cell: Cell) -> Integers:
 def _coordinates(X: Array) -> Array:
     """Rows of X as combinations (K, r) of r of them, which are chosen far from dependent."""
     scale = np.max(np.abs(X), axis=0)
-    _, R, order = linalg.qr((X / np.where(scale > 0, scale, 1.0)).T, mode="economic", pivoting=True)
+    scaled = X / np.where(scale > 0, scale, 1.0)
+    found: Any = linalg.qr(scaled.T, mode="r", pivoting=True)  # its type depends on the arguments
+    R, order = found
     size = np.abs(np.diag(R))
-    rank = max(1, int(np.sum(size > len(R) * np.finfo(float).eps * size[0])))
-    coordinates = np.empty((len(X), rank))
-    coordinates[order] = linalg.solve_triangular(R[:rank, :rank], R[:rank]).T
+    rank = int(np.sum(size > ROUNDING * size[0]))
+    coordinates = np.zeros((len(X), max(rank, 1)))
+    if rank > 0:
+        coordinates[order] = linalg.solve_triangular(R[:rank, :rank], R[:rank]).T
     return coordinates
 
 

@@ -114,10 +114,10 @@ class ExactResult:
             probability = self.enumerations[cell.label].probability
             for one, other in combinations(self.record.methods, 2):
                 for j, term in enumerate(cell.names):
-                    pair = (self.rows[cell.label, method, term] for method in (one, other))
                     found = weighted.compare(
-                        *pair, cell.truth[j], self.record.significance, probability
-                    )
+                        self.rows[cell.label, one, term], self.rows[cell.label, other, term],
+                        cell.truth[j], self.record.significance, probability,
+                    )  # fmt: skip
                     for name, (difference, given) in found.items():
                         apart = max(difference.n_first, difference.n_second) > difference.n
                         where = (cell.label, one, other, term, name)
