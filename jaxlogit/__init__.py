@@ -16,7 +16,7 @@ from jaxlogit.results import Interval, Prediction, Profile, Region, Separation, 
 
 if TYPE_CHECKING:
     from jaxlogit import plots as plots
-    from jaxlogit.study import Study
+    from jaxlogit.study import Study, summarise
 
 __version__ = "0.1.0"
 __all__ = [
@@ -42,15 +42,14 @@ __all__ = [
     "maximize",
     "penalties",
     "profile_interval",
+    "summarise",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """`Study` and `plots` on first use: they need extras that array users may not have."""
-    if name == "Study":
-        from jaxlogit.study import Study
-
-        return Study
+    """`Study`, `summarise`, `plots` on first use: they need extras array users may not have."""
+    if name in ("Study", "summarise"):
+        return getattr(import_module("jaxlogit.study"), name)
     if name == "plots":
         return import_module("jaxlogit.plots")
     raise AttributeError(f"module 'jaxlogit' has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""The command line: `jaxlogit bootstrap`, `study run|status|summary|replay`, `datasets`.
+"""The command line: `jaxlogit bootstrap`, `study run|status|summary|exact|replay`, `datasets`.
 
 A command imports what it needs itself, so that help and errors of usage wait for nothing
 beyond the package and the JAX that it imports.
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
-    from jaxlogit.study import StudyResult
+    from jaxlogit.study import ExactResult, StudyResult
 
 INTERRUPTED = 130
 """128 + SIGINT, what shells report for a command stopped by Ctrl-C."""
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         needs = f"{error.name} is not installed: pip install 'jaxlogit-inference[study]'"
         print(f"jaxlogit: {needs}", file=sys.stderr)
         return 1
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, MemoryError) as error:
         # One line, whatever the message of a library below looks like.
         print(f"jaxlogit: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
@@ -103,15 +103,21 @@ def _add_study(commands: "argparse._SubParsersAction[Parser]") -> None:
     run.set_defaults(command=_run)
     status = commands.add_parser("status", help="what a store holds and what it lacks")
     summary = commands.add_parser("summary", help="print the tables of a store")
+    exact = commands.add_parser("exact", help="the tables without Monte Carlo error, all outcomes")
+    exact.add_argument("study", metavar="FILE|NAME", help="a TOML file, or a bundled study")
     replay = commands.add_parser("replay", help="rebuild one data set and its fits")
     for command in (status, summary, replay):
         command.add_argument("store", type=Path, metavar="DIR", help="the folder of the results")
     status.set_defaults(command=_status)
-    summary.add_argument("--differences", action="store_true", help="add paired differences")
-    form = summary.add_mutually_exclusive_group()
-    form.add_argument("--csv", type=Path, metavar="FILE", help="write every measure to a CSV file")
-    form.add_argument("--markdown", action="store_true", help="print Markdown tables")
+    for command in (summary, exact):
+        command.add_argument("--differences", action="store_true", help="add paired differences")
+        form = command.add_mutually_exclusive_group()
+        form.add_argument(
+            "--csv", type=Path, metavar="FILE", help="write every measure to a CSV file"
+        )
+        form.add_argument("--markdown", action="store_true", help="print Markdown tables")
     summary.set_defaults(command=_summary)
+    exact.set_defaults(command=_exact)
     replay.add_argument("--replicate", type=int, required=True, metavar="N", help="from 0")
     replay.add_argument("--cell", default="main", metavar="C", help="its label (default main)")
     replay.add_argument("--csv", type=Path, metavar="FILE", help="write the data to a CSV file")
@@ -154,6 +160,16 @@ def _summary(options: argparse.Namespace) -> None:
     _write_csv(result, options.csv)
 
 
+def _exact(options: argparse.Namespace) -> None:
+    from jaxlogit.study import Study
+    from jaxlogit.study.exact_text import exact_text
+
+    result = Study.from_toml(options.study).exact()
+    text = exact_text(result, differences=options.differences, markdown=options.markdown)
+    print(text, end="")
+    _write_csv(result, options.csv)
+
+
 def _replay(options: argparse.Namespace) -> None:
     import pandas as pd
 
@@ -190,7 +206,7 @@ def _opened(store: Path) -> "StudyResult":
     return result
 
 
-def _write_csv(result: "StudyResult", path: Path | None) -> None:
+def _write_csv(result: "StudyResult | ExactResult", path: Path | None) -> None:
     if path is not None:
         result.summary().to_csv(path, index=False)
         print(f"every measure written to {path}", file=sys.stderr)

@@ -198,20 +198,17 @@ def design(
 
 
 def subset(table: pd.DataFrame, condition: str) -> pd.DataFrame:
-    """The rows of a table for which a condition holds; not those in which its columns are missing.
+    """The rows of a table for which a condition holds; not those where its columns are missing.
 
     Parameters
     ----------
-    table
-        Rows are observations.
-    condition
-        A comparison of columns in the language of `design`, as in `ftv == 0`.
+    table, condition
+        A comparison in the language of `design`, as in `ftv == 0`.
 
     Raises
     ------
     ValueError, TypeError
-        A condition that is not allowed, unknown columns, text where numbers are needed, or no row
-        for which it holds.
+        The condition is not allowed, or holds for no row.
 
     Examples
     --------

@@ -39,7 +39,7 @@ def study_text(result: "StudyResult", *, differences: bool = False, markdown: bo
     str
         Errors in parentheses are Monte Carlo standard errors.
     """
-    summary = _by_term(result.summary().to_dict("records"))
+    summary = by_term(result.summary().to_dict("records"))
     statuses = result.statuses().to_dict("records")
     blocks = [_heading(result), _coverage(summary, result, markdown), _extremes(summary, markdown)]
     blocks += [
@@ -283,7 +283,7 @@ def _differences(differences: Rows, markdown: bool) -> str:
     return "\n".join([*lines, "", table(header, rows, markdown)])
 
 
-def _by_term(rows: Rows) -> Rows:
+def by_term(rows: Rows) -> Rows:
     """Rows of one term together, in the order in which cells, levels and terms first appear."""
     places = [{v: i for i, v in enumerate(dict.fromkeys(r[key] for r in rows))}
               for key in ("cell", "level", "term")]  # fmt: skip

@@ -71,6 +71,17 @@ def test_run_prints_tables_and_writes_csv(folder, capsys, monkeypatch):
     assert np.isfinite(table.coverage_mcse).all()
 
 
+def test_exact_prints_tables_and_writes_csv(folder, tmp_path, capsys):
+    csv = tmp_path / "exact.csv"
+    assert main(["study", "exact", str(folder / "mini.toml"), "--csv", str(csv)]) == 0
+    said = capsys.readouterr()
+    assert "enumeration of 10,000 outcomes in " in said.out
+    assert "Monte Carlo error" in said.out
+    table = pd.read_csv(csv)
+    assert len(table) == 4
+    assert (table.coverage_mcse == 0).all()
+
+
 def test_second_run_has_nothing_to_do(folder, store, capsys):
     assert main(["study", "run", str(folder / "mini.toml"), "--store", str(store)]) == 0
     assert "nothing left to compute" in capsys.readouterr().err

@@ -13,7 +13,7 @@ README = Path(__file__).parent.parent / "README.md"
 @pytest.fixture(scope="module")
 def names(tmp_path_factory) -> dict:
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(blocks) == 14
+    assert len(blocks) == 15
     namespace: dict = {}
     with contextlib.chdir(tmp_path_factory.mktemp("readme")):  # pictures are saved
         for block in blocks:
@@ -51,6 +51,13 @@ def test_own_likelihood(names: dict):
     np.testing.assert_allclose(names["jl"].maximize(*job).coef, [1.209, 0.42], atol=5e-4)
     lower = names["jl"].profile_interval(*job).lower
     np.testing.assert_allclose(lower, [0.318, 0.075], atol=5e-4)
+
+
+def test_summarised_table(names: dict):
+    measures = names["measures"]
+    assert measures.method.tolist() == ["mean", "median"]
+    assert measures.relative_precision[0] == 0
+    assert -40 < measures.relative_precision[1] < -28
 
 
 def test_direction_is_a_proof(names: dict):

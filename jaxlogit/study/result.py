@@ -1,8 +1,6 @@
 """What a study found: tables over the parts of a store, one (cell, method, term) at a time."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +11,10 @@ from numpy.typing import NDArray
 from jaxlogit.checks import nearest
 from jaxlogit.core.status import Status
 from jaxlogit.study.cells import MAX_REPLICATES, Cell, integer
-from jaxlogit.study.measures import Array, Measure, Replicates, compare, measure
+from jaxlogit.study.measures import Array, Difference, Measure, Replicates, compare, measure
 from jaxlogit.study.methods import RESAMPLED
 from jaxlogit.study.nested import PARTS, coverage_limit
+from jaxlogit.study.places import groups, pair_columns, pair_place, pairs, place
 from jaxlogit.study.record import Record, read_record
 from jaxlogit.study.resample import holds
 from jaxlogit.study.simulate import simulate
@@ -81,11 +80,11 @@ class StudyResult:
             replicates, see `jaxlogit.study.nested`; nan for others.
         """
         rows = []
-        for cell, method, level, j in self._groups():
+        for cell, method, level, j in groups(self.record):
             replicates, _ = self._read(cell, method, level, cell.names[j])
             found = measure(replicates, cell.truth[j], self.record.significance_at(level))
-            place = self._place(cell, method, level, j) | {"truth": float(cell.truth[j])}
-            rows.append(place | found.to_row() | self._limit(cell, method, level, j))
+            row = place(self.record, cell, method, level, j) | {"truth": float(cell.truth[j])}
+            rows.append(row | found.to_row() | self._limit(cell, method, level, j))
         return pd.DataFrame(rows)
 
     def statuses(self) -> pd.DataFrame:
@@ -100,11 +99,11 @@ class StudyResult:
             as INFINITE or CONVERGED.
         """
         rows = []
-        for cell, method, level, j in self._groups():
-            place = (cell.label, method, level, cell.names[j])
-            status = read_rows(self.parts, self.record, place, ["status"])["status"].to_numpy()
+        for cell, method, level, j in groups(self.record):
+            key = (cell.label, method, level, cell.names[j])
+            status = read_rows(self.parts, self.record, key, ["status"])["status"].to_numpy()
             counts = np.bincount(status, minlength=len(Status))
-            row = self._place(cell, method, level, j) | {"n_replicates": status.size}
+            row = place(self.record, cell, method, level, j) | {"n_replicates": status.size}
             rows.append(row | {s.name.lower(): int(counts[s]) for s in Status})
         return pd.DataFrame(rows)
 
@@ -120,17 +119,15 @@ class StudyResult:
             defined on the same replicates.
         """
         record = self.record
-        columns = ["cell", *self.factors, "first", "second", "level", "term", "measure"]
-        columns += ["value", "mcse", "n", "own_value", "n_first", "n_second", "sets_differ"]
+        columns = [*pair_columns(record), *Difference._fields, "sets_differ"]
         rows = []
-        for cell, pair in product(record.cells, combinations(record.methods, 2)):
-            for level, (j, term) in product(record.levels, enumerate(cell.names)):
-                first, second = self._read_both(cell, *pair, level, term)
-                found = compare(first, second, cell.truth[j], record.significance_at(level))
-                place = (cell.label, *self._values(cell).values(), *pair, level, term)
-                for name, difference in found.items():
-                    apart = max(difference.n_first, difference.n_second) > difference.n
-                    rows.append((*place, name, *difference, apart))
+        for cell, one, other, level, j in pairs(record):
+            first, second = self._read_both(cell, one, other, level, cell.names[j])
+            found = compare(first, second, cell.truth[j], record.significance_at(level))
+            where = pair_place(record, cell, one, other, level, j)
+            for name, difference in found.items():
+                apart = max(difference.n_first, difference.n_second) > difference.n
+                rows.append((*where, name, *difference, apart))
         return pd.DataFrame(rows, columns=columns)
 
     def frame(self, method: str | None = None, term: str | None = None) -> pd.DataFrame:
@@ -140,10 +137,10 @@ class StudyResult:
         `parts/*.parquet` with a tool that streams.
         """
         tables = []
-        for cell, one, level, j in self._groups():
+        for cell, one, level, j in groups(self.record):
             if method in (None, one) and term in (None, cell.names[j]):
-                place = (cell.label, one, level, cell.names[j])
-                tables.append(read_rows(self.parts, self.record, place).to_pandas())
+                key = (cell.label, one, level, cell.names[j])
+                tables.append(read_rows(self.parts, self.record, key).to_pandas())
         if not tables:
             raise ValueError(f"no rows of method {method!r} and term {term!r} in {self.store}")
         return pd.concat(tables, ignore_index=True)
@@ -152,32 +149,12 @@ class StudyResult:
         """Rebuild one data set and its fits; see `Study.replay`."""
         return replay(self.record, cell, replicate)
 
-    @property
-    def factors(self) -> tuple[str, ...]:
-        """Names of the grid's factors, in the order in which cells have them."""
-        return tuple(dict.fromkeys(name for cell in self.record.cells for name in cell.values))
-
-    def _values(self, cell: Cell) -> dict[str, Any]:
-        """A cell's levels of all factors; None where it has not that factor, lists as text."""
-        found = {name: cell.values.get(name) for name in self.factors}
-        return {k: str(v) if isinstance(v, list) else v for k, v in found.items()}
-
-    def _place(self, cell: Cell, method: str, level: float, j: int) -> dict[str, Any]:
-        own = {"method": method, "level": level, "term": cell.names[j]}
-        return {"cell": cell.label, **self._values(cell), **own}
-
-    def _groups(self) -> Iterator[tuple[Cell, str, float, int]]:
-        for cell in self.record.cells:
-            for method, level in product(self.record.methods, self.record.levels):
-                for j in range(len(cell.names)):
-                    yield cell, method, level, j
-
     def _read(
         self, cell: Cell, method: str, level: float, term: str
     ) -> tuple[Replicates, NDArray[np.int64]]:
         """One group's numbers, and its replicates'."""
-        place = (cell.label, method, level, term)
-        table = read_rows(self.parts, self.record, place, ["replicate", *COLUMNS])
+        key = (cell.label, method, level, term)
+        table = read_rows(self.parts, self.record, key, ["replicate", *COLUMNS])
         rows = Replicates(**{name: table[name].to_numpy() for name in COLUMNS})
         if method in RESAMPLED:
             rows = replace(rows, rejects=self._rejects(rows, level))
@@ -193,8 +170,8 @@ class StudyResult:
         """Coverage with infinitely many bootstrap replicates."""
         found = Measure(np.nan, np.nan, 0)
         if method in RESAMPLED and self.record.bootstrap is not None:
-            place = (cell.label, method, level, cell.names[j])
-            table = read_rows(self.parts, self.record, place, ["lower", "upper", *PARTS])
+            key = (cell.label, method, level, cell.names[j])
+            table = read_rows(self.parts, self.record, key, ["lower", "upper", *PARTS])
             read = {name: table[name].to_numpy() for name in table.column_names}
             covered = holds(read["lower"], read["upper"], cell.truth[j])
             count = self.record.bootstrap.replicates

@@ -1,7 +1,8 @@
 """The settings of a study's design, and which of them go together."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ KINDS = ("data", "X", "columns", "groups", "doses", "generate")
 """What a design is made from: one of these."""
 
 SETTINGS = (
-    *KINDS, "formula", "subset", "truth", "trials", "weights", "offset", "names", "n", "correlation",
-    "intercept", "event_rate", "event_rates", "events_per_variable", "redraw",
+    *KINDS, "formula", "subset", "truth", "trials", "weights", "offset", "names", "n",
+    "correlation", "intercept", "event_rate", "event_rates", "events_per_variable", "redraw",
 )  # fmt: skip
 
 GOES_WITH = {
@@ -195,3 +196,30 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     return dict(value) if isinstance(value, Mapping) else list(value)
+
+
+def check_name(name: Any) -> None:
+    """A study's name must be fit for a folder."""
+    if not isinstance(name, str):
+        raise TypeError(f"name must be text: found {name!r}")
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name):
+        raise ValueError(f"name must be letters, digits, dots, dashes, underscores: found {name!r}")
+
+
+def number(name: str, value: Any, low: float, high: float) -> float:
+    """A number strictly between two others."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise TypeError(f"{name} must be a number: found {value!r}")
+    if not low < value < high:
+        raise ValueError(f"{name} must lie strictly between {low:g} and {high:g}: found {value!r}")
+    return float(value)
+
+
+def check_levels(given: Any) -> float | tuple[float, ...]:
+    """One level, or several that differ."""
+    if not isinstance(given, Sequence) or isinstance(given, str):
+        return number("level", given, 0.0, 1.0)
+    levels = tuple(number("level", level, 0.0, 1.0) for level in given)
+    if not levels or len(set(levels)) < len(levels):
+        raise ValueError(f"level must be one or more numbers, each once: found {list(given)}")
+    return levels[0] if len(levels) == 1 else levels

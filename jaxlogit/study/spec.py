@@ -1,6 +1,5 @@
 """The specification of a coverage study: from keyword arguments or a TOML file."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,13 +9,22 @@ from typing import Any
 import numpy as np
 
 from jaxlogit.study.cells import MAX_REPLICATES, Cell, integer
+from jaxlogit.study.exact import ExactResult, exact_record
 from jaxlogit.study.grid import cells, points
 from jaxlogit.study.methods import METHODS, check_bootstrap, check_methods
 from jaxlogit.study.record import Record, versions
 from jaxlogit.study.resample import plan
 from jaxlogit.study.result import Replay, StudyResult, replay
 from jaxlogit.study.run import run_record
-from jaxlogit.study.settings import SETTINGS, Settings, check_settings, described
+from jaxlogit.study.settings import (
+    SETTINGS,
+    Settings,
+    check_levels,
+    check_name,
+    check_settings,
+    described,
+    number,
+)
 from jaxlogit.study.simulate import random_record
 from jaxlogit.study.toml import read_toml
 
@@ -150,11 +158,11 @@ class Study:
     grid: Any = None
 
     def __post_init__(self) -> None:
-        _check_name(self.name)
+        check_name(self.name)
         _set(self, "seed", integer("seed", self.seed, 0, 2**63 - 1))
         _set(self, "replicates", integer("replicates", self.replicates, 1, MAX_REPLICATES))
-        _set(self, "level", _levels(self.level))
-        _set(self, "null", _number("null", self.null, -np.inf, np.inf))
+        _set(self, "level", check_levels(self.level))
+        _set(self, "null", number("null", self.null, -np.inf, np.inf))
         methods = check_methods(self.methods)
         _set(self, "methods", methods)
         _set(self, "bootstrap", check_bootstrap(self.bootstrap, methods, max(self.levels)))
@@ -162,7 +170,7 @@ class Study:
             # Rounded so that 1 − 0.95 is 0.05, not 0.050000000000000044.
             _set(self, "significance", round(1.0 - self.levels[0], 12))
         if self.significance is not None:
-            _set(self, "significance", _number("significance", self.significance, 0.0, 1.0))
+            _set(self, "significance", number("significance", self.significance, 0.0, 1.0))
         if self.grid is None:
             check_settings(Settings(**self.settings))
         else:
@@ -260,6 +268,37 @@ class Study:
         replicates = integer("replicates", replicates, 1, MAX_REPLICATES)
         return run_record(replace(record_of(self), replicates=replicates), store, progress=progress)
 
+    def exact(self, progress: bool = True) -> ExactResult:
+        """Fit every outcome that there is, and weight it by its probability.
+
+        The tables are those of `run` with ever more replicates, without Monte Carlo error; seed
+        and replicates play no part. It takes a design with few outcomes that differ in X'y:
+        groups, or a few doses.
+
+        Parameters
+        ----------
+        progress : bool
+            Say on standard error how far it is, where it takes long.
+
+        Returns
+        -------
+        ExactResult
+            `summary()`, `statuses()` and `differences()` as of a `StudyResult`.
+
+        Raises
+        ------
+        ValueError
+            There are too many outcomes, a method resamples, or the design is random.
+
+        Examples
+        --------
+        >>> study = Study(name="one", seed=1, replicates=1, methods=["ml:score"], X=[[1]],
+        ...               trials=[10], truth=[-2.1972245773362196])
+        >>> round(study.exact().summary()["coverage"][0], 6)
+        0.929809
+        """
+        return exact_record(record_of(self), progress=progress)
+
     def replay(self, cell: str, replicate: int) -> Replay:
         """Rebuild one data set and its fits from their address.
 
@@ -301,28 +340,3 @@ def record_of(study: Study) -> Record:
 
 def _set(study: Study, name: str, value: Any) -> None:
     object.__setattr__(study, name, value)  # the record is frozen once this has run
-
-
-def _check_name(name: Any) -> None:
-    if not isinstance(name, str):
-        raise TypeError(f"name must be text: found {name!r}")
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name):
-        raise ValueError(f"name must be letters, digits, dots, dashes, underscores: found {name!r}")
-
-
-def _number(name: str, value: Any, low: float, high: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise TypeError(f"{name} must be a number: found {value!r}")
-    if not low < value < high:
-        raise ValueError(f"{name} must lie strictly between {low:g} and {high:g}: found {value!r}")
-    return float(value)
-
-
-def _levels(given: Any) -> float | tuple[float, ...]:
-    """One level, or several that differ."""
-    if not isinstance(given, Sequence) or isinstance(given, str):
-        return _number("level", given, 0.0, 1.0)
-    levels = tuple(_number("level", level, 0.0, 1.0) for level in given)
-    if not levels or len(set(levels)) < len(levels):
-        raise ValueError(f"level must be one or more numbers, each once: found {list(given)}")
-    return levels[0] if len(levels) == 1 else levels
