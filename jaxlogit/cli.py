@@ -172,7 +172,7 @@ def _replay(options: argparse.Namespace) -> None:
 
 def _datasets(options: argparse.Namespace) -> None:
     from jaxlogit import datasets
-    from jaxlogit.report import table
+    from jaxlogit.text import table
 
     rows = []
     for name in datasets.names():

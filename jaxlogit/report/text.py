@@ -1,11 +1,11 @@
-"""Text tables for a terminal of 100 columns, or as Markdown; the tables of a study."""
+"""The tables of a study as text, for a terminal of 100 columns or as Markdown."""
 
-import math
 from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from jaxlogit.core.status import Status
+from jaxlogit.text import number, p_text, plain, share, table
 
 if TYPE_CHECKING:
     from jaxlogit.study import Replay, StudyResult
@@ -58,8 +58,9 @@ def replay_text(replay: "Replay", markdown: bool = False) -> str:
     header = ["term", "truth", "method", *numbers, "p", "status"]
     rows = []
     for r in replay.table.to_dict("records"):
-        row = [_term(r["term"], markdown), _plain(r["truth"]), r["method"]]
-        rows.append([*row, *(_plain(r[name]) for name in numbers), _p(r["p_value"]), r["status"]])
+        row = [_term(r["term"], markdown), plain(r["truth"]), r["method"]]
+        row += [*(plain(r[name]) for name in numbers), p_text(r["p_value"])]
+        rows.append([*row, r["status"]])
     counts = f"{replay.y.size} rows, {replay.y.sum():,.0f} successes"
     title = f"Cell {replay.cell}, replicate {replay.replicate}: {counts}"
     return f"{title}\n\n{table(header, rows, markdown)}\n"
@@ -90,35 +91,6 @@ def status_text(result: "StudyResult") -> str:
     return "\n".join(lines) + "\n"
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], markdown: bool = False) -> str:
-    """Columns under their headings; those whose every cell starts like a number to the right.
-
-    Examples
-    --------
-    >>> print(table(["term", "coverage"], [["age", ".9501 (.0007)"], ["x", "n/a"]]))
-    term       coverage
-    -------------------
-    age   .9501 (.0007)
-    x               n/a
-    """
-    columns = list(zip(header, *rows, strict=True))
-    numeric = [all(_is_number(cell) for cell in column[1:]) for column in columns]
-    widths = [max(len(cell) for cell in column) for column in columns]
-    lines = []
-    for row in (header, *rows):
-        cells = [
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(row, widths, numeric, strict=True)
-        ]
-        lines.append("| " + " | ".join(cells) + " |" if markdown else "  ".join(cells).rstrip())
-    rule = "-" * max(len(line) for line in lines)
-    if markdown:
-        ends = (":" if right else "-" for right in numeric)
-        dashes = ("-" * (w - 1) + end for w, end in zip(widths, ends, strict=True))
-        rule = "| " + " | ".join(dashes) + " |"
-    return "\n".join([lines[0], rule, *lines[1:]])
-
-
 def _heading(result: "StudyResult") -> str:
     record = result.record
     lines = [f"Study {record.name}, seed {record.seed}"]
@@ -145,14 +117,14 @@ def _coverage(summary: Rows, result: "StudyResult", markdown: bool) -> str:
     header += ["rejects", "width"]
     rows, previous = [], None
     for r in summary:
-        place = [_term(r["term"], markdown), _plain(r["truth"])]
+        place = [_term(r["term"], markdown), plain(r["truth"])]
         if (r["cell"], r["term"]) == previous:  # said on the line above
             place = ["", ""]
         previous = r["cell"], r["term"]
         row = [*_cell(r, header), *place, r["method"]]
-        row += [_share(r["coverage"], r["coverage_mcse"])]
-        row += [_share(r["missed_low"]), _share(r["missed_high"])]
-        rows.append([*row, _share(r["rejection"], r["rejection_mcse"]), _plain(r["width"])])
+        row += [share(r["coverage"], r["coverage_mcse"])]
+        row += [share(r["missed_low"]), share(r["missed_high"])]
+        rows.append([*row, share(r["rejection"], r["rejection_mcse"]), plain(r["width"])])
     record = result.record
     lines = [
         f"Coverage of {100 * record.level:g} % intervals (Monte Carlo standard error)",
@@ -176,9 +148,9 @@ def _extremes(summary: Rows, markdown: bool) -> str:
     rows = []
     for r in odd:
         row = [*_cell(r, header), _term(r["term"], markdown), r["method"]]
-        row += [f"{r['n_replicates'] - r['coverage_n']:,}", _share(r["coverage_undefined_miss"])]
-        row += [_share(r["coverage_undefined_cover"]), _share(r["width_infinite"])]
-        rows.append([*row, _plain(r["width_median"])])
+        row += [f"{r['n_replicates'] - r['coverage_n']:,}", share(r["coverage_undefined_miss"])]
+        row += [share(r["coverage_undefined_cover"]), share(r["width_infinite"])]
+        rows.append([*row, plain(r["width_median"])])
     lines = [
         "Undefined and infinite intervals",
         "undefined: replicates, and coverage if they miss, if they cover; "
@@ -196,8 +168,8 @@ def _limits(summary: Rows, result: "StudyResult", markdown: bool) -> str:
     rows = [
         [
             *_cell(r, header), _term(r["term"], markdown), r["method"],
-            _share(r["coverage"], r["coverage_mcse"]),
-            _share(r["coverage_limit"], r["coverage_limit_mcse"]),
+            share(r["coverage"], r["coverage_mcse"]),
+            share(r["coverage_limit"], r["coverage_limit_mcse"]),
         ]
         for r in summary
         if "bootstrap:" in r["method"]
@@ -225,7 +197,7 @@ def _estimates(summary: Rows, markdown: bool) -> str:
     rows = []
     for (_, term, estimator), r in first.items():
         row = [*_cell(r, header), _term(term, markdown), *([estimator] if several else [])]
-        row += [_number(r[name], r[f"{name}_mcse"]) for name in measures]
+        row += [number(r[name], r[f"{name}_mcse"]) for name in measures]
         rows.append([*row, *([f"{r['n_replicates'] - r['bias_n']:,}"] if some_infinite else [])])
     given = ", over the replicates with a finite estimate" if some_infinite else ""
     title = f"Estimates by {', '.join(estimators)}{given} (Monte Carlo standard error)"
@@ -265,7 +237,7 @@ def _differences(differences: Rows, markdown: bool) -> str:
             m.partition(":")[2] if len(estimators) == 1 else m for m in (r["first"], r["second"])
         ]
         row = [*_cell(r, header), _term(r["term"], markdown), " - ".join(pair)]
-        row += [_number(found[name]["value"], found[name]["mcse"]) for name in shown]
+        row += [number(found[name]["value"], found[name]["mcse"]) for name in shown]
         mark = "*" if any(found[name]["sets_differ"] for name in shown) else ""
         rows.append([*row, f"{r['n']:,}{mark}"])
     lines = ["Differences on the same data sets (paired Monte Carlo standard error)"]
@@ -292,43 +264,3 @@ def _cell(row: dict[str, Any], header: Sequence[str]) -> list[str]:
 def _term(name: str, markdown: bool) -> str:
     """A term's name, its middle left out where it would take the line's width."""
     return name if markdown or len(name) <= 24 else f"{name[:11]}…{name[-12:]}"
-
-
-def _is_number(cell: str) -> bool:
-    text = cell.lstrip("-.")
-    return text == "" or text[0].isdigit() or text.startswith(("inf", "nan", "n/a"))
-
-
-def _share(value: float, mcse: float | None = None) -> str:
-    """A share as .9501 (.0007); n/a where there is nothing to divide."""
-    if math.isnan(value):
-        return "n/a"
-    text = _bare(f"{value:.4f}")
-    return text if mcse is None else f"{text} ({_bare(f'{mcse:.4f}')})"
-
-
-def _bare(text: str) -> str:
-    return text[1:] if text.startswith("0.") else text
-
-
-def _number(value: float, mcse: float) -> str:
-    """A value as precise as its error's first digit, or two where that is a 1: -0.012 (0.003)."""
-    if math.isnan(value):
-        return "n/a"
-    if not mcse > 0 or math.isinf(value):
-        return _plain(value)
-    digits, _, exponent = f"{mcse:.1e}".partition("e")
-    decimals = min(max(digits.startswith("1") - int(exponent), 0), 8)
-    return f"{value:.{decimals}f} ({mcse:.{decimals}f})"
-
-
-def _plain(value: float) -> str:
-    if math.isnan(value):
-        return "n/a"
-    return f"{value:.4g}" if abs(value) < 1e4 else f"{value:.3e}"
-
-
-def _p(value: float) -> str:
-    if math.isnan(value):
-        return "n/a"
-    return f"{value:.4f}" if value >= 1e-4 else f"{value:.1e}"
