@@ -15,7 +15,7 @@ FLOORS = (
     "cores memory",
     "checks",
     "core datasets",
-    "batch columns results text",
+    "batch columns results rows text",
     "data formula",
     "alike clusters penalties solution frame",
     "coordinates hills separated",
