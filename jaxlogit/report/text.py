@@ -1,26 +1,20 @@
 """The tables of a study as text, for a terminal of 100 columns or as Markdown."""
 
-from collections.abc import Sequence
-from itertools import groupby
+import textwrap
 from typing import TYPE_CHECKING, Any
 
-from jaxlogit.core.status import Status
-from jaxlogit.text import number, p_text, plain, share, table
+from jaxlogit.report import tables
+from jaxlogit.report.tables import Tabled
+from jaxlogit.report.warnings import warnings
+from jaxlogit.report.words import markdown as escaped
+from jaxlogit.rows import short
+from jaxlogit.text import p_text, plain, table
 
 if TYPE_CHECKING:
     from jaxlogit.study import Replay, StudyResult
 
-Rows = list[dict[str, Any]]
-"""A data frame as records."""
-
-USUAL_STATUSES = {
-    "converged": "converged",
-    "infinite": "infinite",
-    "separated_quasi": "separated: quasi",
-    "separated_complete": "complete",
-    "no_bound_found": "no bound",
-}
-"""Always shown; any other status has a column of its own once it occurs."""
+COLUMNS = 100
+"""Of a terminal."""
 
 
 def study_text(result: "StudyResult", *, differences: bool = False, markdown: bool = False) -> str:
@@ -39,31 +33,30 @@ def study_text(result: "StudyResult", *, differences: bool = False, markdown: bo
     str
         Errors in parentheses are Monte Carlo standard errors.
     """
-    summary = _by_term(result.summary().to_dict("records"))
-    statuses = result.statuses().to_dict("records")
-    blocks = [_heading(result), _coverage(summary, result, markdown), _extremes(summary, markdown)]
-    blocks += [
-        _limits(summary, result, markdown),
-        _estimates(summary, markdown),
-        _statuses(statuses, markdown),
-    ]
+    notes = [escaped(note) if markdown else note for note in warnings(result)]
+    blocks = [_heading(result, markdown), _written(tables.coverage(result), markdown)]
+    blocks.append("\n".join(_wrapped(note, "- " if markdown else "") for note in notes))
+    made = [tables.extremes(result), tables.limits(result), tables.estimates(result)]
+    blocks += [_written(one, markdown) for one in (*made, tables.statuses(result)) if one]
     if differences:
-        blocks.append(_differences(result.differences().to_dict("records"), markdown))
+        found = tables.differences(result)
+        none = "Differences: there is one method only"
+        blocks.append(_written(found, markdown) if found else none)
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def replay_text(replay: "Replay", markdown: bool = False) -> str:
+def replay_text(replay: "Replay") -> str:
     """One data set's estimates, intervals and statuses."""
     numbers = ("estimate", "std_error", "lower", "upper")
     header = ["term", "truth", "method", *numbers, "p", "status"]
     rows = []
     for r in replay.table.to_dict("records"):
-        row = [_term(r["term"], markdown), plain(r["truth"]), r["method"]]
+        row = [short(r["term"]), plain(r["truth"]), r["method"]]
         row += [*(plain(r[name]) for name in numbers), p_text(r["p_value"])]
         rows.append([*row, r["status"]])
     counts = f"{replay.y.size} rows, {replay.y.sum():,.0f} successes"
     title = f"Cell {replay.cell}, replicate {replay.replicate}: {counts}"
-    return f"{title}\n\n{table(header, rows, markdown)}\n"
+    return f"{title}\n\n{table(header, rows)}\n"
 
 
 def status_text(result: "StudyResult") -> str:
@@ -91,7 +84,7 @@ def status_text(result: "StudyResult") -> str:
     return "\n".join(lines) + "\n"
 
 
-def _heading(result: "StudyResult") -> str:
+def _heading(result: "StudyResult", markdown: bool) -> str:
     record = result.record
     lines = [f"Study {record.name}, seed {record.seed}"]
     source = record.source
@@ -103,164 +96,41 @@ def _heading(result: "StudyResult") -> str:
         text = f"{max(held.values()):,}"
         if len(set(held.values())) > 1:
             text = ", ".join(f"{n:,} ({method})" for method, n in held.items())
-        shape = f"{cell.X.shape[0]:,} rows, {len(cell.names)} coefficients"
+        X: Any = cell.X
+        rows = "random designs" if X is None else f"{X.shape[0]:,} rows"
+        shape = f"{rows}, {len(cell.names)} coefficients"
         if cell.n_dropped:
             shape += f" ({cell.n_dropped:,} rows with missing values left out)"
         lines.append(f"Cell {cell.label}: {text} replicates, {shape}")
     if result.damaged:
         lines.append(f"{len(result.damaged)} damaged parts are left out: run the study again")
-    return "\n".join(lines)
+    # Two spaces end a line in Markdown.
+    return "  \n".join(map(escaped, lines)) if markdown else "\n".join(lines)
 
 
-def _coverage(summary: Rows, result: "StudyResult", markdown: bool) -> str:
-    header = [*_cell_header(summary), "term", "truth", "method", "coverage", "low", "high"]
-    header += ["rejects", "width"]
-    rows, previous = [], None
-    for r in summary:
-        place = [_term(r["term"], markdown), plain(r["truth"])]
-        if (r["cell"], r["term"]) == previous:  # said on the line above
-            place = ["", ""]
-        previous = r["cell"], r["term"]
-        row = [*_cell(r, header), *place, r["method"]]
-        row += [share(r["coverage"], r["coverage_mcse"])]
-        row += [share(r["missed_low"]), share(r["missed_high"])]
-        rows.append([*row, share(r["rejection"], r["rejection_mcse"]), plain(r["width"])])
-    record = result.record
-    lines = [
-        f"Coverage of {100 * record.level:g} % intervals (Monte Carlo standard error)",
-        "low, high: the truth lies below, above the interval; "
-        f"rejects: {record.null:g} at p <= {record.significance:g}",
-    ]
-    if record.bootstrap is not None:
-        lines.append(f"bootstrap methods reject {record.null:g} outside their interval")
-    if any(r["coverage_n"] < r["n_replicates"] for r in summary):
-        lines.append("over the replicates on which the method is defined; see the next table")
-    return "\n".join([*lines, "", table(header, rows, markdown)])
+def _written(made: Tabled, markdown: bool) -> str:
+    """Title, notes and table; what stands once is left out of the rows below."""
+    shown = []
+    for i, row in enumerate(made.rows):
+        above = made.rows[i - 1] if i else None
+        n = made.header.index(made.once[0]) if made.once else 0
+        again = above is not None and bool(made.once) and row[: n + 1] == above[: n + 1]
+        shown.append([
+            "" if again and name in made.once else _cell(name, cell, markdown)
+            for name, cell in zip(made.header, row, strict=True)
+        ])  # fmt: skip
+    notes = [escaped(line) if markdown else line for line in (made.title, *made.notes)]
+    return "\n".join([*notes, "", table(made.header, shown, markdown)])
 
 
-def _extremes(summary: Rows, markdown: bool) -> str:
-    """What undefined and infinite intervals do to coverage and width; empty if there are none."""
-    odd = [r for r in summary if r["coverage_n"] < r["n_replicates"] or r["width_infinite"] > 0]
-    if not odd:
-        return ""
-    header = [*_cell_header(summary), "term", "method", "undefined", "if miss", "if cover"]
-    header += ["infinite", "median width"]
-    rows = []
-    for r in odd:
-        row = [*_cell(r, header), _term(r["term"], markdown), r["method"]]
-        row += [f"{r['n_replicates'] - r['coverage_n']:,}", share(r["coverage_undefined_miss"])]
-        row += [share(r["coverage_undefined_cover"]), share(r["width_infinite"])]
-        rows.append([*row, plain(r["width_median"])])
-    lines = [
-        "Undefined and infinite intervals",
-        "undefined: replicates, and coverage if they miss, if they cover; "
-        "infinite: share of the others",
-    ]
-    return "\n".join([*lines, "", table(header, rows, markdown)])
+def _cell(name: str, text: str, markdown: bool) -> str:
+    """A cell of a table; a term's middle is left out where it would take the line's width."""
+    if markdown:
+        return escaped(text)
+    return short(text) if name == "term" else text
 
 
-def _limits(summary: Rows, result: "StudyResult", markdown: bool) -> str:
-    """Coverage with infinitely many bootstrap replicates; empty without bootstrap methods."""
-    settings = result.record.bootstrap
-    if settings is None:
-        return ""
-    header = [*_cell_header(summary), "term", "method", f"with {settings.replicates:,}", "limit"]
-    rows = [
-        [
-            *_cell(r, header), _term(r["term"], markdown), r["method"],
-            share(r["coverage"], r["coverage_mcse"]),
-            share(r["coverage_limit"], r["coverage_limit_mcse"]),
-        ]
-        for r in summary
-        if "bootstrap:" in r["method"]
-    ]  # fmt: skip
-    lines = [
-        f"Coverage with {settings.replicates:,} bootstrap replicates ({settings.scheme}) of each "
-        "data set",
-        "limit: with infinitely many, extrapolated from subsets of them",
-    ]
-    return "\n".join([*lines, "", table(header, rows, markdown)])
-
-
-def _estimates(summary: Rows, markdown: bool) -> str:
-    # Methods that share an estimator share its estimates: one row for them all.
-    first: dict[tuple[str, ...], dict[str, Any]] = {}
-    for r in summary:
-        first.setdefault((r["cell"], r["term"], r["method"].partition(":")[0]), r)
-    some_infinite = any(r["bias_n"] < r["n_replicates"] for r in first.values())
-    estimators = list(dict.fromkeys(estimator for *_, estimator in first))
-    several = len(estimators) > 1
-    measures = ("bias", "empirical_se", "model_se", "model_se_error")
-    header = [*_cell_header(summary), "term", *(["estimator"] if several else [])]
-    header += ["bias", "empirical SE", "model SE", "its error %"]
-    header += ["not finite"] if some_infinite else []
-    rows = []
-    for (_, term, estimator), r in first.items():
-        row = [*_cell(r, header), _term(term, markdown), *([estimator] if several else [])]
-        row += [number(r[name], r[f"{name}_mcse"]) for name in measures]
-        rows.append([*row, *([f"{r['n_replicates'] - r['bias_n']:,}"] if some_infinite else [])])
-    given = ", over the replicates with a finite estimate" if some_infinite else ""
-    title = f"Estimates by {', '.join(estimators)}{given} (Monte Carlo standard error)"
-    return f"{title}\n\n{table(header, rows, markdown)}"
-
-
-def _statuses(statuses: Rows, markdown: bool) -> str:
-    names = [status.name.lower() for status in Status]
-    unusual = [n for n in names if n not in USUAL_STATUSES and any(r[n] for r in statuses)]
-    shown = [*USUAL_STATUSES, *unusual]
-    header = [*_cell_header(statuses), "method", "term"]
-    header += [USUAL_STATUSES.get(name, name.replace("_", " ")) for name in shown]
-    rows = []
-    for _, group in groupby(statuses, key=lambda r: (r["cell"], r["method"])):
-        alike: dict[tuple[int, ...], Rows] = {}
-        for r in group:
-            alike.setdefault(tuple(r[name] for name in shown), []).append(r)
-        for counts, same in alike.items():
-            term = _term(same[0]["term"], markdown) if len(same) == 1 else f"each of {len(same)}"
-            place = [*_cell(same[0], header), same[0]["method"], term]
-            rows.append([*place, *(f"{count:,}" for count in counts)])
-    return f"Statuses (counts of replicates)\n\n{table(header, rows, markdown)}"
-
-
-def _differences(differences: Rows, markdown: bool) -> str:
-    if not differences:
-        return "Differences: there is one method only"
-    shown = {"coverage": "coverage", "rejection": "rejects", "width": "width"}
-    header = [*_cell_header(differences), "term", "difference", *shown.values(), "common n"]
-    estimators = {r[place].partition(":")[0] for r in differences for place in ("first", "second")}
-    rows = []
-    for _, group in groupby(differences, lambda r: (r["cell"], r["first"], r["second"], r["term"])):
-        found = {r["measure"]: r for r in group}
-        r = found["coverage"]
-        # One estimator throughout need not be repeated in every name.
-        pair = [
-            m.partition(":")[2] if len(estimators) == 1 else m for m in (r["first"], r["second"])
-        ]
-        row = [*_cell(r, header), _term(r["term"], markdown), " - ".join(pair)]
-        row += [number(found[name]["value"], found[name]["mcse"]) for name in shown]
-        mark = "*" if any(found[name]["sets_differ"] for name in shown) else ""
-        rows.append([*row, f"{r['n']:,}{mark}"])
-    lines = ["Differences on the same data sets (paired Monte Carlo standard error)"]
-    if any(row[-1].endswith("*") for row in rows):
-        lines.append("* defined on different data sets: differs from the methods' own coverages")
-    return "\n".join([*lines, "", table(header, rows, markdown)])
-
-
-def _by_term(rows: Rows) -> Rows:
-    """Rows of one term together, in the order in which cells and terms first appear."""
-    cells, terms = (list(dict.fromkeys(r[key] for r in rows)) for key in ("cell", "term"))
-    return sorted(rows, key=lambda r: (cells.index(r["cell"]), terms.index(r["term"])))
-
-
-def _cell_header(rows: Rows) -> list[str]:
-    """A column for the cell, where there is more than one."""
-    return ["cell"] if len({r["cell"] for r in rows}) > 1 else []
-
-
-def _cell(row: dict[str, Any], header: Sequence[str]) -> list[str]:
-    return [row["cell"]] if "cell" in header else []
-
-
-def _term(name: str, markdown: bool) -> str:
-    """A term's name, its middle left out where it would take the line's width."""
-    return name if markdown or len(name) <= 24 else f"{name[:11]}…{name[-12:]}"
+def _wrapped(note: str, mark: str) -> str:
+    if mark:
+        return mark + note
+    return textwrap.fill(note, COLUMNS, subsequent_indent="  ", break_long_words=False)
