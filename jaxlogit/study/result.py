@@ -10,6 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from jaxlogit.core.status import Status
+from jaxlogit.report import exports
+from jaxlogit.report.page import write_report
+from jaxlogit.report.protocol import protocol_text
+from jaxlogit.report.warnings import warnings
 from jaxlogit.study.cells import MAX_REPLICATES, Cell, integer, nearest
 from jaxlogit.study.measures import Array, Measure, Replicates, compare, measure
 from jaxlogit.study.methods import RESAMPLED
@@ -147,6 +151,18 @@ class StudyResult:
     def replay(self, cell: str, replicate: int) -> "Replay":
         """Rebuild one data set and its fits; see `Study.replay`."""
         return replay(self.record, cell, replicate)
+
+    def protocol(self) -> str:
+        """The study's protocol as Markdown; see `Study.protocol`."""
+        return protocol_text(self.record)
+
+    warnings = warnings
+    to_frame = exports.to_frame
+    to_polars = exports.to_polars
+    to_xarray = exports.to_xarray
+    to_latex = exports.to_latex
+    to_markdown = exports.to_markdown
+    report = write_report
 
     def _groups(self) -> Iterator[tuple[Cell, str, int]]:
         for cell in self.record.cells:

@@ -12,6 +12,7 @@ import numpy as np
 from jaxlogit.core.status import Status
 from jaxlogit.frame import design, read_table
 from jaxlogit.front import fit
+from jaxlogit.report.protocol import protocol_text
 from jaxlogit.study.cells import MAX_REPLICATES, Cell, cell_from_arrays, integer, truth_vector
 from jaxlogit.study.methods import METHODS, check_bootstrap, check_methods
 from jaxlogit.study.record import Record, versions
@@ -195,6 +196,22 @@ class Study:
             replicates = self.replicates
         replicates = integer("replicates", replicates, 1, MAX_REPLICATES)
         return run_record(replace(record_of(self), replicates=replicates), store, progress=progress)
+
+    def protocol(self) -> str:
+        """Aims, data-generating mechanisms, estimands, methods and performance measures.
+
+        Returns
+        -------
+        str
+            Markdown, from what the study would record in a store; see
+            `jaxlogit.report.protocol`.
+
+        Examples
+        --------
+        >>> print(Study.from_toml("birthwt").protocol().splitlines()[0])
+        # Protocol of the simulation study birthwt
+        """
+        return protocol_text(record_of(self))
 
     def replay(self, cell: str, replicate: int) -> Replay:
         """Rebuild one data set and its fits from their address.
