@@ -41,7 +41,7 @@ def to_frame(result: "StudyResult") -> "pandas.DataFrame":
     >>> table[table.measure == "coverage"][["method", "term", "n_defined"]]
        method term  n_defined
     5   ml:lr   x0        200
-    26  ml:lr   x1        200
+    23  ml:lr   x1        200
     """
     import pandas as pd
 
