@@ -53,10 +53,15 @@ def _filled(folder, name, cells, methods, replicates) -> StudyResult:
     return StudyResult.from_store(folder)
 
 
+def separated_share(rows: float) -> float:
+    """Of the data sets, by their size."""
+    return min(0.5, max(0.0, 0.5 - (rows - 16) / 42))
+
+
 def _drawn(draw, cell, methods, n) -> list[Group]:
     """Normal estimates; on the first data sets infinite, as if they were separated."""
     rows = cell.trials.sum()
-    separated = np.arange(n) < n * min(0.5, max(0, 0.5 - (rows - 16) / 42))
+    separated = np.arange(n) < n * separated_share(rows)
     groups = {method: [] for method in methods}
     for j, term in enumerate(cell.names):
         error = np.sqrt(20 / rows) * draw.uniform(0.8, 1.2, n)

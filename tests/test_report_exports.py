@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import polars
 import pytest
+import study_results
 from study_results import ODD, grid, single
 
 from jaxlogit.cli import main
@@ -120,3 +121,12 @@ def test_warnings_stand_under_the_table_of_coverages(result, tmp_path):
     assert blocks[3].startswith("ml:wald is undefined in 12.0 %")
     sentences = [line for line in study_text(result).splitlines() if line.startswith("ml:wald ")]
     assert len(sentences) == 2 and max(map(len, sentences)) <= 100
+
+
+def test_method_that_is_undefined_everywhere(tmp_path, monkeypatch):
+    monkeypatch.setattr(study_results, "separated_share", lambda rows: 1.0)
+    one = single(tmp_path / "one")
+    assert one.warnings()[0] == "ml:wald is undefined in every replicate: it has no coverage"
+    assert "n/a & n/a" in one.to_latex()
+    page = one.report(tmp_path / "one.html").read_text(encoding="utf-8")
+    assert "ml:wald is defined nowhere." in page

@@ -157,8 +157,8 @@ def test_headlines_are_sentences(tmp_path):
     found = StudyResult(result.store, result.record, result.parts)
     object.__setattr__(found, "summary", table.reset_index)
     assert headline.headlines(found) == [
-        "ml:lr holds 95 %: no coverage of its 1 is away from it by more than chance explains.",
-        "firth:wald does not hold 95 %: 1 of its 1 coverage is too low; the worst is .9000 "
+        "ml:lr holds 95 %: its coverage is not away from it by more than chance explains.",
+        "firth:wald does not hold 95 %: its coverage is too low; the worst is .9000 "
         f"({table.loc['firth:wald', 'coverage_mcse']:.4f}), for Intercept.".replace("(0.", "(."),
     ]
 

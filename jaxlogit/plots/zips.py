@@ -103,6 +103,7 @@ def zip_plot(
     for share in (row["coverage_wilson_low"], row["coverage_wilson_high"]):
         ax.axhline(100 * share, **GUIDE | {"linestyle": "--", "color": "black"}, gid="wilson")
     ax.set_ylim(100 * (1 - top), 100)
+    ax.locator_params(axis="x", nbins=6)
     ax.set_ylabel("rank of |z| (%)", fontsize=SMALL)
     ax.tick_params(labelsize=SMALL)
     ax.set_xlabel(f"{studied.short(term, 40)} (log odds), truth {paper.number(truth)}",

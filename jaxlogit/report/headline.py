@@ -78,9 +78,11 @@ def headlines(result: "StudyResult") -> list[str]:
         if good:
             one = len(good) == 1
             n = len(next(v for v in here if v.holds).rows)
+            whose = "its" if one else "their"
+            none = f"none of {whose} {n} coverages is" if n > 1 else f"{whose} coverage is not"
             found.append(
-                f"{listed(good)} hold{'s' if one else ''} {100 * level:g} %: no coverage of "
-                f"{'its' if one else 'their'} {n} is away from it by more than chance explains."
+                f"{listed(good)} hold{'s' if one else ''} {100 * level:g} %: {none} away from it "
+                "by more than chance explains."
             )
         found += [_short_of(v, result) for v in here if not v.holds]
     return found
@@ -96,7 +98,9 @@ def _short_of(verdict: Verdict, result: "StudyResult") -> str:
         if rows
     ]
     verb = "is" if parts[0].startswith("1 ") else "are"
-    first = parts[0].replace(" too", f" of its {n} coverage{'' if n == 1 else 's'} {verb} too")
+    first = parts[0].replace(" too", f" of its {n} coverages {verb} too")
+    if n == 1:
+        first = parts[0].replace("1 too", "its coverage is too")
     r = verdict.worst
     return (f"{verdict.method} does not hold {100 * verdict.level:g} %: "
             f"{listed([first, *parts[1:]])}; the worst is "

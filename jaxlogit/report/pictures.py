@@ -5,7 +5,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jaxlogit.report.headline import verdicts
-from jaxlogit.rows import factors
+from jaxlogit.rows import factors, levels
 
 if TYPE_CHECKING:
     from jaxlogit.study import StudyResult
@@ -33,7 +33,7 @@ class Picture(NamedTuple):
 
 
 class Gallery(NamedTuple):
-    """Pictures of one kind."""
+    """Pictures by kind, and in words which coefficients have one of their own, if not all."""
 
     coverage: list[Picture]
     loops: list[Picture]
@@ -41,6 +41,7 @@ class Gallery(NamedTuple):
     zips: list[Picture]
     estimates: list[Picture]
     statuses: list[Picture]
+    few: str
 
 
 def palette(dark: bool) -> dict[str, str]:
@@ -63,20 +64,29 @@ def gallery(result: "StudyResult", exact: Any = None) -> Gallery:
     few = terms[:MOST]
     # With several cells a picture of each term, whose cells can be compared; else one of all.
     groups: list[Any] = [None] if len(record.cells) == 1 else list(few)
+    each = [(_caption(g, level, result), g, level) for level in levels(record) for g in groups]
     drawn = {
-        "coverage": [(g, plots.coverage(result, g, exact=exact)) for g in groups],
-        "misses": [(g, plots.misses(result, g)) for g in groups],
+        "coverage": [(c, plots.coverage(result, g, level=level, exact=exact))
+                     for c, g, level in each],
+        "misses": [(c, plots.misses(result, g, level=level)) for c, g, level in each],
         "loops": [(t, plots.nested_loop(result, t)) for t in few]
         if len(factors(record)) > 1 and len(record.cells) > 2 else [],
         "estimates": [(t, plots.estimates(result, t)) for t in few],
         "statuses": [(None, plots.statuses(result))],
         "zips": _zips(result),
     }  # fmt: skip
-    return Gallery(**{
+    some = f"the first {MOST} of {len(terms)} coefficients" if len(terms) > MOST else ""
+    return Gallery(few=some, **{
         kind: [Picture(caption or "", inline_svg(ax, f"{kind}{i}"))
                for i, (caption, ax) in enumerate(found)]
         for kind, found in drawn.items()
     })  # fmt: skip
+
+
+def _caption(term: str | None, level: float, result: "StudyResult") -> str:
+    """What the heading of a section leaves open: the term, and the level where there are more."""
+    several = len(levels(result.record)) > 1
+    return ", ".join([*([term] if term else []), *([f"{100 * level:g} %"] if several else [])])
 
 
 def _zips(result: "StudyResult") -> list[tuple[str, Any]]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 WORST = 0.5
 """The coverage whose Monte Carlo error is largest."""
 
-TOLD = ("data", "formula", "truth", "description", "aims")
+TOLD = ("data", "formula", "truth", "description")
 
 
 class Items(NamedTuple):
@@ -92,14 +92,12 @@ def _levels(record: "Record") -> str:
 
 
 def _aims(record: "Record") -> str:
-    given = record.source.get("aims")
-    aim = (
+    return (
         f"To find out how often {_levels(record)} intervals by {_count(record.methods, 'method')} "
         "hold the true coefficients of a logistic regression, on which side they miss, how wide "
         "they are and how often their tests reject; and how far the estimates and their standard "
         "errors can be trusted."
     )
-    return f"{given} {aim}" if given else aim
 
 
 def _mechanisms(record: "Record") -> list[str | Items | Table]:

@@ -51,6 +51,8 @@ def _undefined(method: str, rows: list[Row], several: bool) -> str:
     share = f"{100 * undefined(worst) / worst['n_replicates']:.1f} %"
     cells = list(dict.fromkeys(r["cell"] for r in mine))
     n_cells = len({r["cell"] for r in rows})
+    if not any(r["coverage_n"] for r in rows if r["method"] == method):
+        return f"{method} is undefined in every replicate: it has no coverage"
     # Wald's are undefined for all terms of a separated data set or for some.
     same = {undefined(r) for r in rows if r["method"] == method and r["cell"] == worst["cell"]}
     of_term = "" if len(same) == 1 else f" for {worst['term']}"
