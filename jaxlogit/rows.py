@@ -19,8 +19,7 @@ _MADE: "WeakKeyDictionary[StudyResult, list[Row]]" = WeakKeyDictionary()
 
 def levels(record: "Record") -> tuple[float, ...]:
     """The levels of a study's intervals, in their order."""
-    found = getattr(record, "levels", None)
-    return tuple(found) if found else (record.level,)
+    return record.levels
 
 
 def summary_rows(result: "StudyResult") -> list[Row]:
@@ -32,7 +31,14 @@ def summary_rows(result: "StudyResult") -> list[Row]:
 
 def with_level(table: Any, record: "Record") -> list[Row]:
     """Rows of a data frame, each with the level of its intervals."""
+    # A factor may be called n, as the number of replicates of a difference is: the figure counts.
+    table = table.loc[:, ~table.columns.duplicated(keep="last")]
     return [{"level": levels(record)[0]} | row for row in table.to_dict("records")]
+
+
+def significances(record: "Record") -> str:
+    """Where tests reject, for each level."""
+    return ", ".join(dict.fromkeys(f"{record.significance_at(x):g}" for x in record.levels))
 
 
 def factors(record: "Record") -> dict[str, list[Any]]:
@@ -47,9 +53,12 @@ def factors(record: "Record") -> dict[str, list[Any]]:
 
 
 def by_term(rows: list[Row]) -> list[Row]:
-    """Rows of one term together, in the order in which cells and terms first appear."""
-    cells, terms = (list(dict.fromkeys(r[key] for r in rows)) for key in ("cell", "term"))
-    return sorted(rows, key=lambda r: (cells.index(r["cell"]), terms.index(r["term"])))
+    """Rows of one term together, in the order in which cells, levels and terms first appear."""
+    cells, levels_, terms = (
+        {value: i for i, value in enumerate(dict.fromkeys(r[key] for r in rows))}
+        for key in ("cell", "level", "term")
+    )
+    return sorted(rows, key=lambda r: (cells[r["cell"]], levels_[r["level"]], terms[r["term"]]))
 
 
 def undefined(row: Row) -> int:

@@ -87,4 +87,4 @@ def _group(method, term, finite, error, separated, sign) -> Group:
     p_value = np.where(np.isnan(lower), np.nan, 0.04 + 0.9 * (lower < 0) * (upper > 0))
     std_error = np.where(infinite, np.nan, error)
     rows = Replicates(estimate, std_error, lower, upper, p_value)
-    return Group(method, term, rows, status.astype(np.int32))
+    return Group(method, 0.95, term, rows, status.astype(np.int32))

@@ -55,7 +55,7 @@ def boot():
     """The same experiment by `bootstrap`: of many data sets, number b is data set b."""
     study = small()
     cell = study.cells[0]
-    seed = plan(cell, study.seed, study.bootstrap, 0.95).scheme.seed
+    seed = plan(cell, study.seed, study.bootstrap, (0.95,)).scheme.seed
     y = outcomes(cell, study.seed, 0, N_SETS)
     return jl.bootstrap(X, y, replicates=159, scheme="pairs", seed=seed, names=TERMS)
 
@@ -214,14 +214,14 @@ def test_draws_depend_on_seed_and_cell():
     study = small()
     cell, settings = study.cells[0], study.bootstrap
     other = replace(cell, values={"n": 14})
-    seeds = {plan(c, seed, settings, 0.95).scheme.seed for c in (cell, other) for seed in (1, 2)}
+    seeds = {plan(c, seed, settings, (0.95,)).scheme.seed for c in (cell, other) for seed in (1, 2)}
     assert len(seeds) == 4
     assert all(0 <= seed < 2**63 for seed in seeds)
 
 
 def test_rows_of_weight_0_are_not_drawn():
     study = small(weights=[0.0, *[1.0] * 13])
-    drawn = plan(study.cells[0], study.seed, study.bootstrap, 0.95).scheme
+    drawn = plan(study.cells[0], study.seed, study.bootstrap, (0.95,)).scheme
     assert drawn.n_units == 13
 
 
@@ -251,7 +251,7 @@ def test_firth_bootstrap_is_finite_in_separated_data():
     methods = [f"firth-bootstrap:{kind}" for kind in kinds.KINDS]
     study = small(methods=methods, replicates=4)
     found, cell = study.run(progress=False), study.cells[0]
-    seed = plan(cell, study.seed, study.bootstrap, 0.95).scheme.seed
+    seed = plan(cell, study.seed, study.bootstrap, (0.95,)).scheme.seed
     y = outcomes(cell, study.seed, 0, 4)
     boot = jl.bootstrap(X, y, replicates=159, seed=seed, penalty="firth")
     for method in methods:
@@ -266,7 +266,7 @@ def test_firth_bootstrap_is_finite_in_separated_data():
 def test_other_schemes(scheme):
     study = small(bootstrap={"replicates": 79, "scheme": scheme}, replicates=3, methods=KINDS)
     found, cell = study.run(progress=False), study.cells[0]
-    seed = plan(cell, study.seed, study.bootstrap, 0.95).scheme.seed
+    seed = plan(cell, study.seed, study.bootstrap, (0.95,)).scheme.seed
     y = outcomes(cell, study.seed, 0, 3)
     boot = jl.bootstrap(X, y, replicates=79, seed=seed, scheme=scheme)
     for method in KINDS if scheme == "bayesian" else KINDS[2:3]:  # which separates nothing

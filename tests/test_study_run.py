@@ -128,7 +128,7 @@ def test_differences_are_paired(result):
 def test_statuses_count_every_replicate_and_show_zeros(result):
     statuses = result.statuses()
     counts = [status.name.lower() for status in Status]
-    assert list(statuses) == ["cell", "method", "term", "n_replicates", *counts]
+    assert list(statuses) == ["cell", "method", "level", "term", "n_replicates", *counts]
     assert (statuses[counts].sum(axis=1) == 90).all()
     assert (statuses.rank_deficient == 0).all()
 
@@ -169,7 +169,7 @@ def test_replay_is_the_stored_replicate(result):
 
 
 def test_replay_beyond_the_store_and_wrong_addresses(result):
-    assert result.replay("main", 10_000).table.shape == (6, 9)
+    assert result.replay("main", 10_000).table.shape == (6, 10)
     with pytest.raises(ValueError, match="no cell \"mian\": cells are main; did you mean 'main'"):
         result.replay("mian", 0)
     with pytest.raises(ValueError, match=r"replicate must be an integer from 0 to .*: found -1"):
@@ -225,7 +225,7 @@ def test_tally_tells_rate_and_time_left_once_compiled():
     cell = record.cells[0]
     tally = Tally(total=4000, started=time.monotonic())
     rows = Replicates(*[np.array([0.0, np.nan])] * 5)
-    group = Group(WALD, "effect", rows, np.zeros(2, np.int32))
+    group = Group(WALD, 0.95, "effect", rows, np.zeros(2, np.int32))
     tally.add(record, Task(cell.label, 0, 1000, (WALD,)), [group])
     assert tally.text().startswith("compiled, 50.00 % undefined, worst coverage MCSE 0.0000")
     tally.started -= 10.0

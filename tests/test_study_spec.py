@@ -106,8 +106,7 @@ TOML_ERRORS = {
                     r".*; did you mean 'level'\?"),
     "unknown design key": ('formula = "y ~ x"', 'formla = "y ~ x"',
                            'unknown key "design.formla": allowed are design.data,.*\'formula\''),
-    "grid": ("[design]", "[grid]\nn = [5]\n[design]",
-             r'unknown key "grid" \(cells from a \[grid\] are not part of this version\)'),
+    "grid": ("[design]", "[grid]\nn = []\n[design]", r"grid.n must have .* found none"),
     "missing": ("seed = 3", "", 'key "seed" is missing'),
     "missing design key": ('data = "mini.csv"', "", 'key "design.data" is missing'),
     "not TOML": ("seed = 3", "seed = ", "is not valid TOML: .*line 3"),
@@ -171,8 +170,8 @@ def test_array_errors_name_argument_rule_and_place(case):
 
 
 CONSTRUCTOR_ERRORS = {
-    "both": ({"data": "birthwt"}, "either data and formula, or X: found both"),
-    "neither": ({"X": None}, "either data and formula, or X: found neither"),
+    "both": ({"data": "birthwt"}, "one of data .*, X, .*generate: found data and X"),
+    "neither": ({"X": None}, "one of data .*, X, .*generate: found none"),
     "formula": ({"formula": "y ~ x"}, "formula goes with data"),
     "mle": ({"truth": "mle"}, "truth must be coefficients where X is given"),
     "data": ({"X": None, "data": 3}, "data must be a path"),

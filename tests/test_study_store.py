@@ -42,7 +42,7 @@ def invented(task):
             numbers = np.random.default_rng(seed).normal(size=(5, task.stop - task.start))
             numbers[2:4, 0] = -np.inf, np.nan
             status = np.arange(task.stop - task.start, dtype=np.int32) % 9
-            yield Group(method, term, Replicates(*numbers), status)
+            yield Group(method, 0.95, term, Replicates(*numbers), status)
 
 
 def fill(folder, made=None, replicates=60, chunk=20, methods=METHODS):
@@ -84,7 +84,7 @@ def test_rows_come_back_as_written(folder):
 def test_other_tools_read_the_parts_as_one_table(folder):
     """A folder of Parquet files: pandas reads it without knowing anything of ours."""
     frame = pd.read_parquet(folder / "parts")
-    assert list(frame) == ["cell", "replicate", "method", "term", *COLUMNS, "status"]
+    assert list(frame) == ["cell", "replicate", "method", "level", "term", *COLUMNS, "status"]
     assert len(frame) == 60 * 6
     assert set(frame.method) == set(METHODS)
 
@@ -217,7 +217,7 @@ def test_a_folder_of_other_things_is_refused(tmp_path):
 
 OTHER_STUDIES = {
     "seed": ({"seed": 6}, "seed is 5 there and 6 here"),
-    "level": ({"level": 0.9}, "level is 0.95 there and 0.9 here"),
+    "level": ({"level": 0.9}, r"level is \[0.95\] there and \[0.9\] here"),
     "null": ({"null": 1.0}, "null is 0.0 there and 1.0 here"),
     "truth": ({"truth": [-1.0, 0.6]}, "truth of effect is 0.5 there and 0.6 here"),
     "X": ({"X": [[1.0, 0.0], [1.0, 2.0]]}, r"X differs first at \(1, 1\): 1.0 there, 2.0 here"),

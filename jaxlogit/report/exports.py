@@ -8,7 +8,7 @@ import numpy as np
 from jaxlogit.report.text import study_text
 from jaxlogit.report.warnings import several_levels, warnings
 from jaxlogit.report.words import latex
-from jaxlogit.rows import PLACE, Row, by_term, factors, levels, summary_rows
+from jaxlogit.rows import PLACE, Row, by_term, factors, levels, significances, summary_rows
 from jaxlogit.text import plain, share
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def to_xarray(result: "StudyResult") -> "xarray.Dataset":
         coords[name if name not in variables and name not in dims else f"{name}_"] = "cell", found
     attributes = {
         "name": record.name, "seed": record.seed, "null": record.null,
-        "significance": record.significance, "versions": json.dumps(dict(record.versions)),
+        "significance": significances(record), "versions": json.dumps(dict(record.versions)),
     }  # fmt: skip
     if not several_levels(result):
         attributes["level"] = levels(record)[0]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from jaxlogit.report import headline, pictures, protocol, tables
 from jaxlogit.report.warnings import warnings
 from jaxlogit.report.words import POLICY
-from jaxlogit.rows import levels
+from jaxlogit.rows import levels, significances
 
 if TYPE_CHECKING:
     from jaxlogit.study import StudyResult
@@ -99,7 +99,7 @@ def _settings(result: "StudyResult") -> list[tuple[str, str]]:
         ("replicates asked for", f"{record.replicates:,}"),
         ("level", ", ".join(f"{level:g}" for level in levels(record))),
         ("null value", f"{record.null:g}"),
-        ("significance", f"{record.significance:g}"),
+        ("significance", significances(record)),
         ("methods", ", ".join(record.methods)),
         ("cells", "; ".join(cell.label for cell in record.cells)),
     ]

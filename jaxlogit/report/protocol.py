@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from jaxlogit.report.words import MEASURES, POLICY, listed, markdown, method_words
-from jaxlogit.rows import factors, levels
+from jaxlogit.rows import factors, levels, significances
 from jaxlogit.text import plain, share, table
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 WORST = 0.5
 """The coverage whose Monte Carlo error is largest."""
 
-TOLD = ("data", "formula", "truth", "description")
+TOLD = ("data", "formula", "truth")
 
 
 class Items(NamedTuple):
@@ -128,10 +128,8 @@ def _mechanisms(record: "Record") -> list[str | Items | Table]:
 
 def _design(record: "Record") -> str:
     source, first = record.source, record.cells[0]
-    if source.get("description"):
-        return str(source["description"])
-    if getattr(first, "X", None) is None:
-        words = "A new design is drawn for every replicate."
+    if first.source is not None:
+        words = "A new design is drawn for every replicate, as follows."
     elif source.get("formula"):
         data = f"data set {source['data']}" if source.get("data") else "given data"
         words = (f"The covariates are those of the {data} under the formula {source['formula']}. "
@@ -160,15 +158,14 @@ def _outcomes(cell: "Cell") -> str:
 
 def _shape(cell: "Cell") -> list[str]:
     """Rows, coefficients and expected share of successes in per cent."""
-    X: Any = getattr(cell, "X", None)
     p = str(len(cell.names))
-    if X is None:
-        return [str(cell.values.get("n", "varies")), p, "varies"]
-    eta = X @ cell.truth + (0.0 if cell.offset is None else cell.offset)
+    if cell.source is not None:
+        return [f"{cell.n_rows:,}", p, "varies"]
+    eta = cell.X @ cell.truth + (0.0 if cell.offset is None else cell.offset)
     mu = 0.5 * (1.0 + np.tanh(0.5 * eta))
     trials = np.ones(len(eta)) if cell.trials is None else cell.trials
     successes = 100 * float(np.sum(trials * mu)) / max(float(np.sum(trials)), 1.0)
-    return [f"{X.shape[0]:,}", p, f"{successes:.1f}"]
+    return [f"{cell.n_rows:,}", p, f"{successes:.1f}"]
 
 
 def _estimands(record: "Record") -> list[str | Items | Table]:
@@ -193,7 +190,7 @@ def _methods(record: "Record") -> list[str | Items | Table]:
     blocks: list[str | Items | Table] = [
         f"Intervals are two-sided, at a level of {_levels(record)}; each is the inversion of the "
         "test that rejection rates are of, at a null value of "
-        f"{plain(record.null)} and p ≤ {plain(record.significance)}.",
+        f"{plain(record.null)} and p ≤ {significances(record)}.",
         Items([f"{method}: {method_words(method)}" for method in record.methods]),
     ]
     if record.bootstrap is not None:

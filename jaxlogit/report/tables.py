@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jaxlogit.core.status import Status
-from jaxlogit.rows import Row, by_term, levels, summary_rows, undefined, with_level
+from jaxlogit.rows import Row, by_term, levels, significances, summary_rows, undefined, with_level
 from jaxlogit.text import number, plain, share
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def coverage(result: "StudyResult") -> Tabled:
     header = [*place, "term", "truth", "method", "coverage", "low", "high", "rejects", "width"]
     notes = [
         "low, high: the truth lies below, above the interval; "
-        f"rejects: {record.null:g} at p <= {record.significance:g}"
+        f"rejects: {record.null:g} at p <= {significances(record)}"
     ]
     if record.bootstrap is not None:
         notes.append(f"bootstrap methods reject {record.null:g} outside their interval")

@@ -1,7 +1,7 @@
 """The tables of a study as text, for a terminal of 100 columns or as Markdown."""
 
 import textwrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jaxlogit.report import tables
 from jaxlogit.report.tables import Tabled
@@ -48,10 +48,13 @@ def study_text(result: "StudyResult", *, differences: bool = False, markdown: bo
 def replay_text(replay: "Replay") -> str:
     """One data set's estimates, intervals and statuses."""
     numbers = ("estimate", "std_error", "lower", "upper")
-    header = ["term", "truth", "method", *numbers, "p", "status"]
+    found = replay.table.to_dict("records")
+    level = ["level"] if len({r["level"] for r in found}) > 1 else []
+    header = ["term", "truth", "method", *level, *numbers, "p", "status"]
     rows = []
-    for r in replay.table.to_dict("records"):
+    for r in found:
         row = [short(r["term"]), plain(r["truth"]), r["method"]]
+        row += [f"{100 * r['level']:g} %" for _ in level]
         row += [*(plain(r[name]) for name in numbers), p_text(r["p_value"])]
         rows.append([*row, r["status"]])
     counts = f"{replay.y.size} rows, {replay.y.sum():,.0f} successes"
@@ -96,9 +99,7 @@ def _heading(result: "StudyResult", markdown: bool) -> str:
         text = f"{max(held.values()):,}"
         if len(set(held.values())) > 1:
             text = ", ".join(f"{n:,} ({method})" for method, n in held.items())
-        X: Any = cell.X
-        rows = "random designs" if X is None else f"{X.shape[0]:,} rows"
-        shape = f"{rows}, {len(cell.names)} coefficients"
+        shape = f"{cell.n_rows:,} rows, {len(cell.names)} coefficients"
         if cell.n_dropped:
             shape += f" ({cell.n_dropped:,} rows with missing values left out)"
         lines.append(f"Cell {cell.label}: {text} replicates, {shape}")

@@ -1,4 +1,4 @@
-"""A cell of a study: one design, one truth, and the 32-bit address of its random numbers."""
+"""A cell of a study: one design or its distribution, one truth, the address of its numbers."""
 
 import hashlib
 import json
@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from jaxlogit.checks import check_finite, nearest, numeric
+from jaxlogit.checks import check_finite, numeric
 from jaxlogit.data import check_names
+from jaxlogit.study.designs import Drawn, Source, words
+from jaxlogit.study.measures import Array
+from jaxlogit.study.truth import truth_vector
 
-Array = NDArray[np.float64]
-
-EXTRA_COLUMNS = ("trials", "weights", "offset")
-"""What a design may hold beside X; stored in parentheses, as in R's model frames."""
+EXTRA_COLUMNS = ("trials", "weights", "offset", "y")
+"""What a stored table may hold beside X, its names in parentheses, as in R's model frames."""
 
 MAX_TRIALS = 50_000_000
 """Most trials of one design in total: the outcome table holds eight bytes for each."""
@@ -27,12 +27,13 @@ MAX_REPLICATES = 2**32
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """One fixed design and truth, shared by all replicates of the cell.
+    """One truth, and one fixed design or the distribution of designs.
 
     Attributes
     ----------
     X : (n, p) array
-        Design matrix, with its intercept column where there is one.
+        Design matrix, with its intercept column where there is one. Where designs differ by
+        replicate: the rows that they are drawn from, or one of them.
     truth : (p,) array
         Coefficients the outcomes are simulated with, log-odds.
     names : tuple of str
@@ -43,6 +44,10 @@ class Cell:
         The cell's factors and their levels; empty in a study without factors.
     n_dropped : int
         Rows of the data left out because a value was missing.
+    source : ResampledRows, RandomColumns, Generator or None
+        What draws a replicate's design; None where it is fixed.
+    y : (n,) array or None
+        Of a generator: the outcomes that belong to X.
     """
 
     X: Array
@@ -51,13 +56,25 @@ class Cell:
     trials: Array | None = None
     weights: Array | None = None
     offset: Array | None = None
-    values: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
     n_dropped: int = 0
+    source: Source | None = None
+    y: Array | None = None
 
     @property
     def label(self) -> str:
         """Readable name of the cell: its factors and levels, or "main" without factors."""
         return ", ".join(f"{key}={value}" for key, value in sorted(self.values.items())) or "main"
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of a replicate."""
+        return getattr(self.source, "n", self.X.shape[0])
+
+    @property
+    def table(self) -> Drawn:
+        """The arrays that designs are drawn from."""
+        return Drawn(self.X, self.trials, self.weights, self.offset)
 
     @property
     def address(self) -> int:
@@ -70,9 +87,13 @@ class Cell:
 
     @property
     def design_hash(self) -> str:
-        """Hash of names, X, trials, weights and offset, to the last bit."""
+        """Hash of names, arrays and source, to the last bit."""
         digest = hashlib.blake2b(canonical_json(list(self.names)).encode(), digest_size=16)
-        for part in (self.X, self.trials, self.weights, self.offset):
+        parts = [self.X, self.trials, self.weights, self.offset]
+        if self.source is not None:
+            digest.update(words(self.source).encode())
+            parts.append(self.y)
+        for part in parts:
             digest.update(b"none" if part is None else str(part.shape).encode())
             if part is not None:
                 digest.update(np.ascontiguousarray(part, dtype="<f8").tobytes())
@@ -136,28 +157,10 @@ def cell_from_arrays(
         X=design,
         truth=truth_vector(truth, names),
         names=names,
-        trials=_trials(trials, n),
+        trials=check_trials(trials, n),
         weights=_per_row("weights", weights, n, lowest=0.0),
         offset=_per_row("offset", offset, n),
     )
-
-
-def truth_vector(truth: Any, names: tuple[str, ...]) -> Array:
-    """Coefficients in the order of `names`, from an array or a table by name."""
-    if isinstance(truth, Mapping):
-        truth = {str(name): value for name, value in truth.items()}
-        for name in truth:
-            if name not in names:
-                hint = nearest(name, names)
-                raise ValueError(
-                    f'truth names the unknown coefficient "{name}": the design has '
-                    f"{', '.join(names)}{hint}"
-                )
-        missing = [name for name in names if name not in truth]
-        if missing:
-            raise ValueError(f"truth must give every coefficient: {', '.join(missing)} missing")
-        truth = [truth[name] for name in names]
-    return _vector("truth", truth, len(names), f"be {len(names)} coefficients ({', '.join(names)})")
 
 
 def _numbers(name: str, value: Any, dimensions: tuple[int, ...]) -> Array:
@@ -185,7 +188,8 @@ def _per_row(name: str, value: Any, n: int, lowest: float = -np.inf) -> Array | 
     return array
 
 
-def _trials(value: Any, n: int) -> Array | None:
+def check_trials(value: Any, n: int) -> Array | None:
+    """Trials (n,) of rows to simulate: whole numbers; None: one each."""
     array = _per_row("trials", value, n, lowest=0.0)
     if array is None:
         return None

@@ -33,7 +33,7 @@ class Tally:
     rows, undefined : int
         Intervals tabulated, and those without two ends.
     covered : dict
-        By cell, method and term: intervals that held the truth, and defined intervals.
+        By cell, method, level and term: intervals that held the truth, and defined intervals.
     """
 
     total: int
@@ -42,7 +42,7 @@ class Tally:
     warm_up: int = 0
     rows: int = 0
     undefined: int = 0
-    covered: dict[tuple[str, str, str], tuple[int, int]] = field(default_factory=dict)
+    covered: dict[tuple[str, str, float, str], tuple[int, int]] = field(default_factory=dict)
 
     def add(self, record: Record, task: Task, groups: Sequence[Group]) -> None:
         """Count one finished task."""
@@ -58,7 +58,7 @@ class Tally:
             )
             self.rows += inside.size
             self.undefined += inside.size - defined
-            key = task.cell, group.method, group.term
+            key = task.cell, group.method, group.level, group.term
             hits, n = self.covered.get(key, (0, 0))
             self.covered[key] = hits + int(np.sum(inside)), n + defined
 

@@ -20,10 +20,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jaxlogit.study.cells import EXTRA_COLUMNS, Array, Cell, canonical_json
+from jaxlogit.study.designs import source_from, words
 from jaxlogit.study.files import write_atomic
 from jaxlogit.study.methods import BootstrapSettings, resampled
 
-FORMAT = 1
+FORMAT = 2
 """Counts up when older code could misread newer stores."""
 
 ROUNDING = 1e-9
@@ -39,12 +40,13 @@ class Record:
     ----------
     name : str
     seed : int
-    level, null : float
+    levels : tuple of float
+    null : float
         With the seed, the cells and the random numbers these fix every stored number.
     replicates : int
         Most replicates asked for so far.
-    significance : float
-        Used when the tables are made.
+    significance : float or None
+        Used when the tables are made; None: one minus the level.
     methods : tuple of str
         Every method asked for so far.
     cells : tuple of Cell
@@ -60,10 +62,10 @@ class Record:
 
     name: str
     seed: int
-    level: float
+    levels: tuple[float, ...]
     null: float
     replicates: int
-    significance: float
+    significance: float | None
     methods: tuple[str, ...]
     cells: tuple[Cell, ...]
     source: Mapping[str, Any]
@@ -76,7 +78,7 @@ class Record:
         content = {
             "format": FORMAT,
             "seed": self.seed,
-            "level": self.level,
+            "levels": list(self.levels),
             "null": self.null,
             "cell": dict(cell.values),
             "truth": cell.truth.tolist(),
@@ -90,6 +92,11 @@ class Record:
     def cell(self, label: str) -> Cell:
         """The cell of that label."""
         return next(cell for cell in self.cells if cell.label == label)
+
+    def significance_at(self, level: float) -> float:
+        """Where tests reject beside intervals of that level: p at most this."""
+        # Rounded so that 1 − 0.95 is 0.05, not 0.050000000000000044.
+        return round(1.0 - level, 12) if self.significance is None else self.significance
 
 
 def merged(old: Record, new: Record, store: Path) -> Record:
@@ -106,16 +113,27 @@ def merged(old: Record, new: Record, store: Path) -> Record:
                 f"store {store} holds another study: {name} is {here} there and {there} "
                 "here; name another folder, or restore the old value"
             )
-    for before, after in zip(old.cells, new.cells, strict=True):
+    kept = {cell.label: cell for cell in old.cells}
+    held = [cell for cell in new.cells if cell.label in kept]
+    for after in held:
+        before = kept[after.label]
         differing = _first_difference(before, after)
         if differing:
             raise ValueError(
                 f"store {store} holds another study: in cell {before.label} {differing}; "
                 "name another folder, or restore the old design and truth"
             )
+    cells = [*old.cells, *(cell for cell in new.cells if cell.label not in kept)]
+    asked = {cell.label: cell for cell in new.cells}
     return replace(
         old,
         name=new.name,
+        # A store has no functions: a generator comes with the study that is run into it.
+        cells=tuple(
+            replace(cell, source=asked[cell.label].source) if cell.label in asked else cell
+            for cell in cells
+        ),
+        source=new.source,
         replicates=max(old.replicates, new.replicates),
         significance=new.significance,
         bootstrap=new.bootstrap or old.bootstrap,
@@ -127,9 +145,8 @@ def _fixed_keys(old: Record, new: Record) -> list[tuple[str, Any, Any]]:
     """Name, stored value and new value of all that must not change, cells' content apart."""
     keys: list[tuple[str, Any, Any]] = [
         ("seed", old.seed, new.seed),
-        ("level", old.level, new.level),
+        ("level", list(old.levels), list(new.levels)),
         ("null", old.null, new.null),
-        ("cells", [cell.label for cell in old.cells], [cell.label for cell in new.cells]),
     ]
     if old.bootstrap is not None and new.bootstrap is not None:
         here, there = old.bootstrap.to_dict(), new.bootstrap.to_dict()
@@ -146,6 +163,9 @@ def _first_difference(old: Cell, new: Cell) -> str:
     """What differs beyond rounding between two cells, in words; empty if nothing does."""
     if old.names != new.names:
         return f"the coefficients are {', '.join(old.names)} there and {', '.join(new.names)} here"
+    sources = [None if cell.source is None else words(cell.source) for cell in (old, new)]
+    if sources[0] != sources[1]:
+        return f"designs are {sources[0] or 'fixed'} there and {sources[1] or 'fixed'} here"
     for name in ("X", *EXTRA_COLUMNS):
         before, after = getattr(old, name), getattr(new, name)
         if (before is None) != (after is None):
@@ -180,11 +200,12 @@ def write_record(folder: Path, record: Record) -> None:
         cells.append({
             "label": cell.label,
             "values": dict(cell.values),
-            "rows": cell.X.shape[0],
+            "rows": cell.n_rows,
             "rows_dropped": cell.n_dropped,
             "truth": dict(zip(cell.names, cell.truth.tolist(), strict=True)),
             "design": path,
             "design_hash": cell.design_hash,
+            **({} if cell.source is None else {"drawn": cell.source.to_dict()}),
             "identity": record.identity(cell, ()),
         })  # fmt: skip
     content = {
@@ -192,7 +213,7 @@ def write_record(folder: Path, record: Record) -> None:
         "name": record.name,
         "seed": record.seed,
         "replicates": record.replicates,
-        "level": record.level,
+        "levels": list(record.levels),
         "null": record.null,
         "significance": record.significance,
         "methods": list(record.methods),
@@ -234,15 +255,14 @@ def read_record(folder: Path, spare: Sequence[Cell] = ()) -> Record:
         content, whole = {}, False
     if not whole:
         raise ValueError(f"{path} is damaged or was edited: its content does not match its hash")
-    if content["format"] > FORMAT:
-        raise ValueError(
-            f"{path} has format {content['format']}; this version reads up to {FORMAT}"
-        )
-    keys = ("name", "seed", "level", "null", "replicates", "significance", "source", "random")
+    if content["format"] != FORMAT:
+        raise ValueError(f"{path} has format {content['format']}; this version reads {FORMAT}")
+    keys = ("name", "seed", "null", "replicates", "significance", "source", "random")
     settings = content.get("bootstrap")
     return Record(
         **{key: content[key] for key in keys},
         versions=content["versions"],
+        levels=tuple(content["levels"]),
         methods=tuple(content["methods"]),
         bootstrap=None if settings is None else BootstrapSettings(**settings),
         cells=tuple(_read_cell(folder, entry, spare) for entry in content["cells"]),
@@ -263,6 +283,7 @@ def _read_cell(folder: Path, entry: Mapping[str, Any], spare: Sequence[Cell]) ->
             names=names,
             values=entry["values"],
             n_dropped=entry["rows_dropped"],
+            source=source_from(entry.get("drawn")),
             **{name: columns.get(f"({name})") for name in EXTRA_COLUMNS},
         )
         if cell.design_hash == entry["design_hash"]:

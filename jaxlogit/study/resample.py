@@ -23,6 +23,7 @@ from jaxlogit.resampling.functional import Functional, functional
 from jaxlogit.resampling.sample import Sample, sample_of
 from jaxlogit.resampling.scheme import Scheme, check_scheme
 from jaxlogit.study.cells import Array, Cell, canonical_json
+from jaxlogit.study.designs import DataSets
 from jaxlogit.study.methods import PENALTIES, BootstrapSettings
 from jaxlogit.study.nested import PARTS, subsets
 
@@ -52,14 +53,14 @@ class Resampled:
 
 @dataclass(frozen=True)
 class Plan:
-    """How the data sets of a cell are resampled: `count` replicates each, intervals at `level`."""
+    """How the data sets of a cell are resampled: `count` replicates each, intervals at `levels`."""
 
     scheme: Scheme
     count: int
-    level: float
+    levels: tuple[float, ...]
 
 
-def plan(cell: Cell, seed: int, settings: BootstrapSettings, level: float) -> Plan:
+def plan(cell: Cell, seed: int, settings: BootstrapSettings, levels: tuple[float, ...]) -> Plan:
     """Check the settings against the cell.
 
     Raises
@@ -70,38 +71,51 @@ def plan(cell: Cell, seed: int, settings: BootstrapSettings, level: float) -> Pl
     own = canonical_json(["bootstrap", seed, cell.address]).encode()
     # Another key than the data's: the replicates of a data set must not repeat how it was drawn.
     number = int.from_bytes(hashlib.blake2b(own, digest_size=8).digest(), "little") >> 1
-    models = _models(cell, np.zeros((1, cell.X.shape[0])))
+    n = cell.n_rows
+    blank = None if cell.source is not None else cell.weights
+    models = _models(
+        cell, DataSets(np.zeros((n, len(cell.names))), np.zeros((1, n)), weights=blank)
+    )
     scheme = check_scheme(models, settings.scheme, number, None, None, None, None, None)
-    return Plan(scheme, settings.replicates, level)
+    return Plan(scheme, settings.replicates, levels)
 
 
 def resample(
-    plan: Plan, cell: Cell, y: NDArray, first: int, estimator: str, wanted: Sequence[str]
-) -> dict[str, Resampled]:
+    plan: Plan,
+    cell: Cell,
+    made: DataSets,
+    numbers: NDArray[np.int64],
+    estimator: str,
+    wanted: Sequence[str],
+) -> dict[tuple[str, float], Resampled]:
     """Bootstrap data sets and give their intervals.
 
     Parameters
     ----------
     plan : Plan
     cell : Cell
-    y : (B, n) array
-        Successes of the data sets first, ..., first + B − 1.
-    first : int
+    made : DataSets
+        B of them.
+    numbers : (B,) array of int
+        Their numbers.
     estimator : {"bootstrap", "firth-bootstrap"}
     wanted : sequence of str
         Kinds of intervals.
 
     Returns
     -------
-    dict[str, Resampled]
-        By kind. In a data set without a finite estimate the percentile interval alone exists.
+    dict[tuple, Resampled]
+        By kind and level. In a data set without a finite estimate the percentile interval alone
+        exists.
     """
-    fit = fit_models(_models(cell, y), check_penalty(PENALTIES[estimator]))
-    shape = (len(y), len(cell.names))
-    out = {kind: _empty(np.array(fit.coef), shape) for kind in wanted}
+    fit = fit_models(_models(cell, made), check_penalty(PENALTIES[estimator]))
+    shape = (len(numbers), len(cell.names))
+    out = {
+        (kind, level): _empty(np.array(fit.coef), shape) for kind in wanted for level in plan.levels
+    }
     every = functional(None, None, cell.names)
-    for b in range(len(y)):
-        sample = replace(sample_of(fit, plan.scheme, b), data_set=first + b)
+    for b, number in enumerate(numbers):
+        sample = replace(sample_of(fit, plan.scheme, b), data_set=int(number))
         _fill(out, b, sample, plan, every, cell.truth)
     return out
 
@@ -114,12 +128,17 @@ def _empty(estimate: Array, shape: tuple[int, int]) -> Resampled:
 
 
 def _fill(
-    out: dict[str, Resampled], b: int, sample: Sample, plan: Plan, every: Functional, truth: Array
+    out: dict[tuple[str, float], Resampled],
+    b: int,
+    sample: Sample,
+    plan: Plan,
+    every: Functional,
+    truth: Array,
 ) -> None:
     """All kinds of one data set."""
     own = int(sample.fit.status)
     finite = bool(np.all(np.isfinite(sample.estimate)))
-    defined = [kind for kind in out if finite or kind == "percentile"]
+    defined = dict.fromkeys(kind for kind, _ in out if finite or kind == "percentile")
     for found in out.values():
         found.lower_status[b] = found.upper_status[b] = own
     if not defined:
@@ -128,23 +147,23 @@ def _fill(
     spread = inference.moments(sample, coef, status, every)[1]
     for found in out.values():
         found.std_error[b] = spread
-    parts = subsets(plan.count, plan.level)
     for kind in defined:
-        ends = _ends(sample, coef, plan.level, kind, every)
-        whole, found = ends(slice(None)), out[kind]
-        found.lower[b], found.upper[b] = whole
-        both = inference.end_status(whole, coef, status, every)
-        found.lower_status[b], found.upper_status[b] = both
-        for name, slices in parts.items():
-            if slices:
-                lower, upper = np.stack([ends(part) for part in slices], axis=1)
-                found.parts[name][b] = np.mean(holds(lower, upper, truth), axis=0)
+        ends = _ends(sample, coef, kind, every)
+        for level in plan.levels:
+            whole, found = ends(slice(None), level), out[kind, level]
+            found.lower[b], found.upper[b] = whole
+            both = inference.end_status(whole, coef, status, every)
+            found.lower_status[b], found.upper_status[b] = both
+            for name, slices in subsets(plan.count, level).items():
+                if slices:
+                    lower, upper = np.stack([ends(part, level) for part in slices], axis=1)
+                    found.parts[name][b] = np.mean(holds(lower, upper, truth), axis=0)
 
 
 def _ends(
-    sample: Sample, coef: Array, level: float, kind: str, every: Functional
-) -> Callable[[slice], Array]:
-    """The ends (2, p) that one kind has from some of the replicates."""
+    sample: Sample, coef: Array, kind: str, every: Functional
+) -> Callable[[slice, float], Array]:
+    """The ends (2, p) that one kind has from some of the replicates, at a level."""
     errors = error = acceleration = None
     if kind == "studentized":
         numbers = np.arange(len(coef), dtype=np.uint32)
@@ -153,7 +172,7 @@ def _ends(
     if kind == "bca":
         acceleration = accelerations(sample, every)
 
-    def ends(part: slice) -> Array:
+    def ends(part: slice, level: float) -> Array:
         own = None if errors is None else errors[part]
         found = kinds.ends(coef[part], sample.estimate, level, kind, own, error, acceleration)
         return found.value
@@ -167,7 +186,7 @@ def holds(lower: Array, upper: Array, truth: float | Array) -> Array:
     return np.where(np.isnan(lower) | np.isnan(upper), np.nan, inside)
 
 
-def _models(cell: Cell, y: NDArray) -> Models:
+def _models(cell: Cell, made: DataSets) -> Models:
     """Data sets of a cell, without the rows of weight 0: they must not be drawn."""
-    models = data.collect(cell.X, y, cell.trials, cell.weights, cell.offset, cell.names)
+    models = data.collect(made.X, made.y, made.trials, made.weights, made.offset, cell.names)
     return used_rows(models)[0]

@@ -2,25 +2,27 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from jaxlogit.checks import nearest
 from jaxlogit.core.status import Status
 from jaxlogit.report import exports
 from jaxlogit.report.page import write_report
 from jaxlogit.report.protocol import protocol_text
 from jaxlogit.report.warnings import warnings
-from jaxlogit.study.cells import MAX_REPLICATES, Cell, integer, nearest
+from jaxlogit.study.cells import MAX_REPLICATES, Cell, integer
 from jaxlogit.study.measures import Array, Measure, Replicates, compare, measure
 from jaxlogit.study.methods import RESAMPLED
 from jaxlogit.study.nested import PARTS, coverage_limit
 from jaxlogit.study.record import Record, read_record
 from jaxlogit.study.resample import holds
-from jaxlogit.study.simulate import outcomes
+from jaxlogit.study.simulate import simulate
 from jaxlogit.study.store import COLUMNS, Part, read_rows, scan
 from jaxlogit.study.tabulate import tabulate
 
@@ -76,17 +78,18 @@ class StudyResult:
         Returns
         -------
         DataFrame
-            One row per cell × method × term: `cell`, `method`, `term`, `truth`,
-            `n_replicates`, then each measure as `m`, `m_mcse` and `m_n`; see
-            `jaxlogit.study.measures.measure` for what each is conditional on. For bootstrap
+            One row per cell × method × level × term: `cell`, the grid's factors, `method`,
+            `level`, `term`, `truth`, `n_replicates`, then each measure as `m`, `m_mcse` and `m_n`;
+            see `jaxlogit.study.measures.measure` for what each is conditional on. For bootstrap
             methods also `coverage_limit`, the coverage with infinitely many bootstrap
             replicates, see `jaxlogit.study.nested`; nan for others.
         """
         rows = []
-        for cell, method, j in self._groups():
-            replicates, _ = self._read(cell, method, cell.names[j])
-            found = measure(replicates, cell.truth[j], self.record.significance)
-            rows.append(_place(cell, method, j) | found.to_row() | self._limit(cell, method, j))
+        for cell, method, level, j in self._groups():
+            replicates, _ = self._read(cell, method, level, cell.names[j])
+            found = measure(replicates, cell.truth[j], self.record.significance_at(level))
+            place = self._place(cell, method, level, j) | {"truth": float(cell.truth[j])}
+            rows.append(place | found.to_row() | self._limit(cell, method, level, j))
         return pd.DataFrame(rows)
 
     def statuses(self) -> pd.DataFrame:
@@ -95,18 +98,17 @@ class StudyResult:
         Returns
         -------
         DataFrame
-            `cell`, `method`, `term`, `n_replicates`, then a count for every status, zeros
-            included. A row counts by why its first missing number is missing (lower end,
-            upper end, p-value where the method has one); with none missing as INFINITE or
-            CONVERGED.
+            `cell`, the grid's factors, `method`, `level`, `term`, `n_replicates`, then a count
+            for every status, zeros included. A row counts by why its first missing number is
+            missing (lower end, upper end, p-value where the method has one); with none missing
+            as INFINITE or CONVERGED.
         """
         rows = []
-        for cell, method, j in self._groups():
-            place = (cell.label, method, cell.names[j])
+        for cell, method, level, j in self._groups():
+            place = (cell.label, method, level, cell.names[j])
             status = read_rows(self.parts, self.record, place, ["status"])["status"].to_numpy()
             counts = np.bincount(status, minlength=len(Status))
-            row = {"cell": cell.label, "method": method, "term": cell.names[j]}
-            row |= {"n_replicates": status.size}
+            row = self._place(cell, method, level, j) | {"n_replicates": status.size}
             rows.append(row | {s.name.lower(): int(counts[s]) for s in Status})
         return pd.DataFrame(rows)
 
@@ -116,21 +118,23 @@ class StudyResult:
         Returns
         -------
         DataFrame
-            One row per cell × pair × term × measure: `cell`, `first`, `second`, `term`,
-            `measure`, then the fields of `jaxlogit.study.measures.Difference`, and
-            `sets_differ` where the methods are not defined on the same replicates.
+            One row per cell × pair × level × term × measure: `cell`, the grid's factors,
+            `first`, `second`, `level`, `term`, `measure`, then the fields of
+            `jaxlogit.study.measures.Difference`, and `sets_differ` where the methods are not
+            defined on the same replicates.
         """
-        columns = ["cell", "first", "second", "term", "measure", "value", "mcse", "n"]
-        columns += ["own_value", "n_first", "n_second", "sets_differ"]
+        record = self.record
+        columns = ["cell", *self.factors, "first", "second", "level", "term", "measure"]
+        columns += ["value", "mcse", "n", "own_value", "n_first", "n_second", "sets_differ"]
         rows = []
-        for cell in self.record.cells:
-            for one, other in combinations(self.record.methods, 2):
-                for j, term in enumerate(cell.names):
-                    first, second = self._read_both(cell, one, other, term)
-                    found = compare(first, second, cell.truth[j], self.record.significance)
-                    for name, difference in found.items():
-                        apart = max(difference.n_first, difference.n_second) > difference.n
-                        rows.append((cell.label, one, other, term, name, *difference, apart))
+        for cell, pair in product(record.cells, combinations(record.methods, 2)):
+            for level, (j, term) in product(record.levels, enumerate(cell.names)):
+                first, second = self._read_both(cell, *pair, level, term)
+                found = compare(first, second, cell.truth[j], record.significance_at(level))
+                place = (cell.label, *self._values(cell).values(), *pair, level, term)
+                for name, difference in found.items():
+                    apart = max(difference.n_first, difference.n_second) > difference.n
+                    rows.append((*place, name, *difference, apart))
         return pd.DataFrame(rows, columns=columns)
 
     def frame(self, method: str | None = None, term: str | None = None) -> pd.DataFrame:
@@ -140,9 +144,9 @@ class StudyResult:
         `parts/*.parquet` with a tool that streams.
         """
         tables = []
-        for cell, one, j in self._groups():
+        for cell, one, level, j in self._groups():
             if method in (None, one) and term in (None, cell.names[j]):
-                place = (cell.label, one, cell.names[j])
+                place = (cell.label, one, level, cell.names[j])
                 tables.append(read_rows(self.parts, self.record, place).to_pandas())
         if not tables:
             raise ValueError(f"no rows of method {method!r} and term {term!r} in {self.store}")
@@ -164,46 +168,62 @@ class StudyResult:
     to_markdown = exports.to_markdown
     report = write_report
 
-    def _groups(self) -> Iterator[tuple[Cell, str, int]]:
-        for cell in self.record.cells:
-            for method in self.record.methods:
-                for j in range(len(cell.names)):
-                    yield cell, method, j
+    @property
+    def factors(self) -> tuple[str, ...]:
+        """Names of the grid's factors, in the order in which cells have them."""
+        return tuple(dict.fromkeys(name for cell in self.record.cells for name in cell.values))
 
-    def _read(self, cell: Cell, method: str, term: str) -> tuple[Replicates, NDArray[np.int64]]:
+    def _values(self, cell: Cell) -> dict[str, Any]:
+        """A cell's levels of all factors; None where it has not that factor, lists as text."""
+        found = {name: cell.values.get(name) for name in self.factors}
+        return {k: str(v) if isinstance(v, list) else v for k, v in found.items()}
+
+    def _place(self, cell: Cell, method: str, level: float, j: int) -> dict[str, Any]:
+        own = {"method": method, "level": level, "term": cell.names[j]}
+        return {"cell": cell.label, **self._values(cell), **own}
+
+    def _groups(self) -> Iterator[tuple[Cell, str, float, int]]:
+        for cell in self.record.cells:
+            for method, level in product(self.record.methods, self.record.levels):
+                for j in range(len(cell.names)):
+                    yield cell, method, level, j
+
+    def _read(
+        self, cell: Cell, method: str, level: float, term: str
+    ) -> tuple[Replicates, NDArray[np.int64]]:
         """One group's numbers, and its replicates'."""
-        place = (cell.label, method, term)
+        place = (cell.label, method, level, term)
         table = read_rows(self.parts, self.record, place, ["replicate", *COLUMNS])
         rows = Replicates(**{name: table[name].to_numpy() for name in COLUMNS})
         if method in RESAMPLED:
-            rows = replace(rows, rejects=self._rejects(rows))
+            rows = replace(rows, rejects=self._rejects(rows, level))
         return rows, table["replicate"].to_numpy()
 
-    def _rejects(self, rows: Replicates) -> Array:
+    def _rejects(self, rows: Replicates, level: float) -> Array:
         """Whether the null lies outside an interval; nan where the tests are at another level."""
-        if abs(self.record.significance - (1.0 - self.record.level)) > SAME_LEVEL:
+        if abs(self.record.significance_at(level) - (1.0 - level)) > SAME_LEVEL:
             return np.full(rows.lower.shape, np.nan)
         return 1.0 - holds(rows.lower, rows.upper, self.record.null)
 
-    def _limit(self, cell: Cell, method: str, j: int) -> dict[str, float | int]:
+    def _limit(self, cell: Cell, method: str, level: float, j: int) -> dict[str, float | int]:
         """Coverage with infinitely many bootstrap replicates."""
         found = Measure(np.nan, np.nan, 0)
         if method in RESAMPLED and self.record.bootstrap is not None:
-            place = (cell.label, method, cell.names[j])
+            place = (cell.label, method, level, cell.names[j])
             table = read_rows(self.parts, self.record, place, ["lower", "upper", *PARTS])
             read = {name: table[name].to_numpy() for name in table.column_names}
             covered = holds(read["lower"], read["upper"], cell.truth[j])
             count = self.record.bootstrap.replicates
-            found = coverage_limit(covered, read, count, self.record.level)
+            found = coverage_limit(covered, read, count, level)
         names = ("coverage_limit", "coverage_limit_mcse", "coverage_limit_n")
         return dict(zip(names, found, strict=True))
 
     def _read_both(
-        self, cell: Cell, one: str, other: str, term: str
+        self, cell: Cell, one: str, other: str, level: float, term: str
     ) -> tuple[Replicates, Replicates]:
         """The rows of two methods on the same replicates, in the same order."""
-        first, numbers = self._read(cell, one, term)
-        second, others = self._read(cell, other, term)
+        first, numbers = self._read(cell, one, level, term)
+        second, others = self._read(cell, other, level, term)
         if not np.array_equal(numbers, others):  # a method was added and has not caught up yet
             _, here, there = np.intersect1d(numbers, others, True, return_indices=True)
             first, second = _take(first, here), _take(second, there)
@@ -224,8 +244,8 @@ class Replay:
     trials, weights, offset : (n,) array or None
     names : tuple of str
     table : DataFrame
-        One row per method and term: `method`, `term`, `truth`, `estimate`, `std_error`,
-        `lower`, `upper`, `p_value`, `status` (in words).
+        One row per method, level and term: `method`, `level`, `term`, `truth`, `estimate`,
+        `std_error`, `lower`, `upper`, `p_value`, `status` (in words).
     """
 
     cell: str
@@ -248,30 +268,30 @@ def replay(record: Record, label: str, replicate: int) -> Replay:
         )
     replicate = integer("replicate", replicate, 0, MAX_REPLICATES - 1)
     cell = record.cell(label)
-    y = outcomes(cell, record.seed, replicate, replicate + 1)
+    data = simulate(cell, record.seed, replicate, replicate + 1)
     truth = dict(zip(cell.names, cell.truth, strict=True))
     rows = []
-    for group in tabulate(record, cell, y, record.methods, replicate):
+    for group in tabulate(record, cell, data, record.methods, replicate):
         numbers = {name: float(getattr(group.rows, name)[0]) for name in COLUMNS}
-        row = {"method": group.method, "term": group.term, "truth": truth[group.term]}
+        row = {"method": group.method, "level": group.level, "term": group.term}
+        row |= {"truth": truth[group.term]}
         rows.append(row | numbers | {"status": Status(int(group.status[0])).name.lower()})
     return Replay(
         cell=label,
         replicate=replicate,
-        X=cell.X,
-        y=y[0].astype(np.float64),
-        trials=cell.trials,
-        weights=cell.weights,
-        offset=cell.offset,
+        X=_own(data.X, 2),
+        y=data.y[0].astype(np.float64),
+        trials=_own(data.trials, 1),
+        weights=_own(data.weights, 1),
+        offset=_own(data.offset, 1),
         names=cell.names,
         table=pd.DataFrame(rows),
     )
 
 
-def _place(cell: Cell, method: str, j: int) -> dict[str, object]:
-    return {
-        "cell": cell.label, "method": method, "term": cell.names[j], "truth": float(cell.truth[j]),
-    }  # fmt: skip
+def _own(array: Array | None, axes: int) -> Any:
+    """The first data set's part of an array that all share, or that has one for each."""
+    return array if array is None or array.ndim == axes else array[0]
 
 
 def _take(rows: Replicates, where: NDArray[np.intp]) -> Replicates:

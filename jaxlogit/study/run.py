@@ -8,7 +8,7 @@ from pathlib import Path
 from jaxlogit.study.progress import shown
 from jaxlogit.study.record import Record
 from jaxlogit.study.result import StudyResult
-from jaxlogit.study.simulate import outcomes
+from jaxlogit.study.simulate import simulate
 from jaxlogit.study.store import missing, open_store, write_part
 from jaxlogit.study.tabulate import tabulate
 
@@ -56,7 +56,10 @@ def run_record(
 
 
 def _fill(folder: Path, asked: Record, progress: bool, chunk: int | None) -> StudyResult:
-    rows = max(cell.X.shape[0] for cell in asked.cells)
+    # A design of its own for each data set counts with all its columns.
+    rows = max(
+        cell.n_rows * (1 if cell.source is None else len(cell.names)) for cell in asked.cells
+    )
     # A tenth of a short run, so that its progress is seen.
     tenth = max(asked.replicates // 10, SMALL_CHUNK)
     most = min(CHUNK, CHUNK_OUTCOMES // rows, tenth)
@@ -65,12 +68,14 @@ def _fill(folder: Path, asked: Record, progress: bool, chunk: int | None) -> Stu
         most = min(most, CHUNK_FITS // each, CHUNK_OUTCOMES // (rows * each))
     chunk = chunk or max(1, most)
     with open_store(folder, asked) as (record, parts):
+        labels = {cell.label for cell in asked.cells}
         tasks = missing(parts, record, asked.methods, asked.replicates, chunk)
+        tasks = [task for task in tasks if task.cell in labels]
         with shown(record, tasks, folder, progress) as advance:
             for task in tasks:
                 cell = record.cell(task.cell)
-                y = outcomes(cell, record.seed, task.start, task.stop)
-                groups = list(tabulate(record, cell, y, task.methods, task.start))
+                data = simulate(cell, record.seed, task.start, task.stop)
+                groups = list(tabulate(record, cell, data, task.methods, task.start))
                 parts.append(write_part(folder, record, task, groups))
                 advance(task, groups)
     parts.sort(key=lambda part: (part.cell, part.start))

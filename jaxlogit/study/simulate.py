@@ -1,10 +1,11 @@
-"""Simulated outcomes by address: a replicate's data depend on seed, cell and number alone.
+"""Simulated data sets by address: a replicate's data depend on seed, cell and number alone.
 
 The key of a replicate is fold_in(fold_in(key(seed), cell address), replicate). Generator and
 its configuration are fixed here rather than taken from JAX's global settings, so that
 block size, order, device, and whatever else runs in the process change nothing.
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -17,6 +18,11 @@ from numpy.typing import NDArray
 from jaxlogit.core.resample import IMPLEMENTATION, binomial
 from jaxlogit.resampling.scheme import tails
 from jaxlogit.study.cells import Cell
+from jaxlogit.study.designs import DataSets, Drawn, Generator, source_from, words
+from jaxlogit.study.generated import generated
+
+FEW = 1024
+"""Data sets, up to which a power of two is drawn."""
 
 
 @contextmanager
@@ -45,6 +51,44 @@ def random_record() -> dict[str, object]:
         "threefry_partitionable": True,
         "fingerprint": [float(draw).hex() for draw in draws],
     }
+
+
+def simulate(cell: Cell, seed: int, start: int, stop: int) -> DataSets:
+    """The data sets start, ..., stop − 1 of a cell.
+
+    Parameters
+    ----------
+    cell : Cell
+    seed : int
+        The study's seed.
+    start, stop : int
+        Range of replicates, 0 ≤ start < stop ≤ 2³².
+
+    Raises
+    ------
+    ValueError, TypeError
+        A generator gave what is no data set at all; nan and its own errors fail one data set.
+    """
+    if cell.source is None:
+        y = outcomes(cell, seed, start, stop)
+        return DataSets(cell.X, y, cell.trials, cell.weights, cell.offset)
+    with _random_settings():
+        key = _cell_key(seed, cell.address)
+        if isinstance(cell.source, Generator):
+            return generated(cell.source, len(cell.names), key, start, stop)
+        count, most_trials = stop - start, 1
+        if cell.trials is not None:
+            most_trials = int(cell.trials.max(initial=0))
+        # A few more than wanted, so that small numbers of them share what is compiled.
+        size = count if count > FEW else 1 << (count - 1).bit_length()
+        drawn = _draw_designs(
+            key, jnp.uint32(start), cell.truth, cell.table,
+            source=words(cell.source), count=size, most_trials=most_trials,
+        )  # fmt: skip
+        arrays = (None if a is None else np.asarray(a)[:count] for a in drawn)
+        X, trials, weights, offset, y = arrays
+    assert X is not None and y is not None
+    return DataSets(X, y, trials, weights, offset)
 
 
 def outcomes(cell: Cell, seed: int, start: int, stop: int) -> NDArray[np.uint8 | np.int32]:
@@ -100,5 +144,40 @@ def _draw(
             return (u < tail).astype(jnp.uint8)
         drawn = binomial(u, tail, first, trials, most_trials)
         return drawn.astype(jnp.uint8 if most_trials < 256 else jnp.int32)
+
+    return jax.vmap(one)(start + jnp.arange(count, dtype=jnp.uint32))
+
+
+@partial(jax.jit, static_argnames=("source", "count", "most_trials"))
+def _draw_designs(
+    key: jax.Array,
+    start: jax.Array,
+    truth: jax.Array,
+    table: Drawn,
+    source: str,
+    count: int,
+    most_trials: int,
+) -> Drawn:
+    """Designs and outcomes; the source comes as text, so that equal ones are compiled once."""
+    made = source_from(json.loads(source))
+    assert made is not None
+
+    def one(replicate: jax.Array) -> Drawn:
+        of_design, of_outcomes = jax.random.split(jax.random.fold_in(key, replicate))
+        drawn = made.draw(of_design, table)
+        eta = jnp.zeros(drawn.X.shape[0])
+        for j in range(drawn.X.shape[1]):  # term by term, as in `designs.mixed`
+            eta = eta + drawn.X[:, j] * truth[j]
+        if drawn.offset is not None:
+            eta = eta + drawn.offset
+        mu = jax.nn.sigmoid(eta)
+
+        def add(k: jax.Array, y: jax.Array) -> jax.Array:
+            u = jax.random.uniform(jax.random.fold_in(of_outcomes, k), mu.shape, jnp.float64)
+            within = True if drawn.trials is None else k.astype(jnp.float64) < drawn.trials
+            return y + (within & (u < mu)).astype(jnp.int32)
+
+        y = jax.lax.fori_loop(0, most_trials, add, jnp.zeros(mu.shape, jnp.int32))
+        return drawn._replace(y=y)
 
     return jax.vmap(one)(start + jnp.arange(count, dtype=jnp.uint32))

@@ -9,25 +9,26 @@ from typing import Any
 
 import numpy as np
 
-from jaxlogit.core.status import Status
-from jaxlogit.frame import design, read_table
-from jaxlogit.front import fit
 from jaxlogit.report.protocol import protocol_text
-from jaxlogit.study.cells import MAX_REPLICATES, Cell, cell_from_arrays, integer, truth_vector
+from jaxlogit.study.cells import MAX_REPLICATES, Cell, integer
+from jaxlogit.study.grid import cells, points
 from jaxlogit.study.methods import METHODS, check_bootstrap, check_methods
 from jaxlogit.study.record import Record, versions
 from jaxlogit.study.resample import plan
 from jaxlogit.study.result import Replay, StudyResult, replay
 from jaxlogit.study.run import run_record
+from jaxlogit.study.settings import SETTINGS, Settings, check_settings, described
 from jaxlogit.study.simulate import random_record
 from jaxlogit.study.toml import read_toml
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Study:
-    """A coverage study: a fixed design and truth, simulated outcomes, interval methods.
+    """A coverage study: designs and truths, simulated outcomes, interval methods.
 
-    The design comes from `data` and `formula`, or from `X`.
+    The design is fixed, from `data` and `formula`, from `X`, two `groups` or `doses`; or it differs
+    by replicate: `n` rows resampled from `data` or `X`, `columns` with named distributions, or a
+    function `generate`. A `grid` changes its settings from cell to cell.
 
     Parameters
     ----------
@@ -37,8 +38,8 @@ class Study:
         0 to 2⁶³ − 1.
     replicates : int
         Simulated data sets per cell, 1 to 2³².
-    level : float
-        Level of the intervals, in (0, 1).
+    level : float or sequence of float
+        Level of the intervals, or several, in (0, 1).
     methods : sequence of str
         "ml:" with wald, lr, score or rstar; "firth:" with wald, lr or score; "bootstrap:" or
         "firth-bootstrap:" with normal, basic, percentile, studentized or bca. All see the same
@@ -49,21 +50,57 @@ class Study:
     null : float
         The value (log-odds) whose rejection rate is measured.
     significance : float, optional
-        A test rejects where p ≤ significance; 1 − level by default. A bootstrap method has no
-        p-value: it rejects at 1 − level, a null outside its interval.
+        A test rejects where p ≤ significance; 1 − level by default, for each level its own. A
+        bootstrap method has no p-value: it rejects at 1 − level, a null outside its interval.
     data : str, path or data frame, optional
         A CSV or Parquet file, the name of a bundled data set, or a pandas frame.
     formula : str, optional
         With `data`: response and terms, as in "low ~ age + race".
-    truth : "mle", array-like (p,) or mapping
-        The coefficients that outcomes are simulated with, log-odds: the maximum-likelihood
-        estimate of `data`, or given in order or by name.
+    truth : "mle", array-like (p,), mapping or function
+        The coefficients that outcomes are simulated with, log-odds: in order, by name, or, with
+        `data` and by default, their maximum-likelihood estimate. With `generate` also a function
+        of the cell's values.
     X : array-like (n, p), optional
         Design matrix; no intercept is added.
     trials, weights, offset : str or array-like (n,), optional
-        Column names with `data`, arrays with `X`. Weights enter the fits, not the simulation.
+        Column names with `data`, arrays with `X`; `trials` also with `doses`. Weights enter the
+        fits, not the simulation.
     names : sequence of str, optional
-        With `X`: names of its columns; x0, x1, ... by default.
+        With `X` or `generate`: names of the columns; x0, x1, ... by default.
+    n : int, optional
+        Rows of a replicate: of random columns, or drawn with replacement from `data` or `X`.
+    columns : mapping, optional
+        Random columns by name, beside an intercept: a distribution's word ("normal", "bernoulli",
+        "uniform", "lognormal", "t", "categorical"), or a table with it as `distribution` and its
+        parameters (`jaxlogit.study.distributions.DISTRIBUTIONS`); {"product": ["a", "b"]} is an
+        interaction.
+    correlation : float or array-like (k, k), optional
+        Of the columns' normal variables: of every two, or a matrix.
+    intercept : bool, optional
+        False leaves the intercept out of random columns.
+    groups : sequence of two int, optional
+        Sizes of two groups: coefficients "Intercept" and "group".
+    doses : sequence of float, optional
+        Doses with `trials` subjects each: coefficients "Intercept" and "dose".
+    event_rate : float, optional
+        The expected share of successes: the intercept is solved for it. Expected over the design's
+        rows, those that rows are drawn from, or the columns' distribution.
+    event_rates : sequence of two float, optional
+        With `groups`, the truth as a probability in each.
+    events_per_variable : float, optional
+        Instead of `n`: expected events by coefficient other than the intercept.
+    redraw : bool, optional
+        False draws the rows or columns once for each cell, not for each replicate.
+    generate : function, optional
+        `generate(key, cell)` gives X (n, p) and y (n,), and optionally a mapping with trials,
+        weights and offset, from a JAX key and the mapping of the cell's values. One that JAX can
+        trace is drawn in blocks; any other is called one replicate at a time. A replicate in which
+        it raises or gives nan is counted, as NONFINITE_INPUT.
+    grid : mapping or sequence of mappings, optional
+        Factors and their levels; all combinations are the study's cells. A factor is a setting of
+        the design, as "n" or "event_rate", or an entry of one, as "truth.age" or "columns.x.sd";
+        with `generate` any name. Several mappings follow each other, so that single cells can be
+        listed.
 
     Raises
     ------
@@ -84,34 +121,60 @@ class Study:
     name: str
     seed: int
     replicates: int
-    level: float = 0.95
+    level: float | Sequence[float] = 0.95
     methods: Sequence[str] = METHODS
     bootstrap: Any = None
     null: float = 0.0
     significance: float | None = None
     data: Any = None
     formula: str | None = None
-    truth: Any = "mle"
+    truth: Any = None
     X: Any = None
     trials: Any = None
     weights: Any = None
     offset: Any = None
     names: Sequence[str] | None = None
+    n: int | None = None
+    columns: Any = None
+    correlation: Any = None
+    intercept: bool | None = None
+    groups: Any = None
+    doses: Any = None
+    event_rate: float | None = None
+    event_rates: Any = None
+    events_per_variable: float | None = None
+    redraw: bool | None = None
+    generate: Any = None
+    grid: Any = None
 
     def __post_init__(self) -> None:
         _check_name(self.name)
         _set(self, "seed", integer("seed", self.seed, 0, 2**63 - 1))
         _set(self, "replicates", integer("replicates", self.replicates, 1, MAX_REPLICATES))
-        _set(self, "level", _number("level", self.level, 0.0, 1.0))
+        _set(self, "level", _levels(self.level))
         _set(self, "null", _number("null", self.null, -np.inf, np.inf))
         methods = check_methods(self.methods)
         _set(self, "methods", methods)
-        _set(self, "bootstrap", check_bootstrap(self.bootstrap, methods, self.level))
-        if self.significance is None:
+        _set(self, "bootstrap", check_bootstrap(self.bootstrap, methods, max(self.levels)))
+        if self.significance is None and len(self.levels) == 1:
             # Rounded so that 1 − 0.95 is 0.05, not 0.050000000000000044.
-            _set(self, "significance", round(1.0 - self.level, 12))
-        _set(self, "significance", _number("significance", self.significance, 0.0, 1.0))
-        _check_design(self)
+            _set(self, "significance", round(1.0 - self.levels[0], 12))
+        if self.significance is not None:
+            _set(self, "significance", _number("significance", self.significance, 0.0, 1.0))
+        if self.grid is None:
+            check_settings(Settings(**self.settings))
+        else:
+            points(self.grid)
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The levels of the intervals."""
+        return tuple(self.level) if isinstance(self.level, Sequence) else (self.level,)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings of the design, before a grid changes them."""
+        return {name: getattr(self, name) for name in SETTINGS}
 
     @classmethod
     def from_toml(cls, path: str | Path) -> "Study":
@@ -143,17 +206,15 @@ class Study:
 
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
-        """The study's cells; one, as long as there are no factors.
+        """The study's cells, in the order of the grid; one without a grid.
 
         Raises
         ------
         ValueError, TypeError
-            Data, formula, arrays or truth break a rule, or the data have no finite estimate.
+            Data, formula, arrays, distributions or truth break a rule, or the data have no finite
+            estimate.
         """
-        if self.X is None:
-            return (_cell_from_data(self),)
-        arrays = {key: getattr(self, key) for key in ("names", "trials", "weights", "offset")}
-        return (cell_from_arrays(self.X, self.truth, **arrays),)
+        return cells(self.settings, self.grid, self.seed)
 
     def run(
         self,
@@ -233,27 +294,20 @@ class Study:
 
 def record_of(study: Study) -> Record:
     """The record a new store of this study would have; reads and checks the design."""
-    data = study.data
-    source = {
-        "data": Path(data).name if isinstance(data, str | Path) else None,
-        "formula": study.formula,
-        "truth": "mle" if isinstance(study.truth, str) else "given",
-    }
-    assert study.significance is not None  # resolved when the study was made
     if study.bootstrap is not None:
         for cell in study.cells:
-            plan(cell, study.seed, study.bootstrap, study.level)
+            plan(cell, study.seed, study.bootstrap, study.levels)
     return Record(
         name=study.name,
         seed=study.seed,
-        level=study.level,
+        levels=study.levels,
         null=study.null,
         replicates=study.replicates,
         significance=study.significance,
         methods=tuple(study.methods),
         bootstrap=study.bootstrap,
         cells=study.cells,
-        source=source,
+        source=described(study.settings, study.grid),
         random=random_record(),
         versions=versions(),
     )
@@ -278,47 +332,11 @@ def _number(name: str, value: Any, low: float, high: float) -> float:
     return float(value)
 
 
-def _check_design(study: Study) -> None:
-    if (study.data is None) == (study.X is None):
-        raise ValueError("a study needs either data and formula, or X: found " + (
-            "neither" if study.X is None else "both"))  # fmt: skip
-    if study.X is not None:
-        if study.formula is not None:
-            raise ValueError("formula goes with data, not with X")
-        if isinstance(study.truth, str):
-            raise ValueError(f"truth must be coefficients where X is given: found {study.truth!r}")
-        return
-    if not isinstance(study.data, str | Path) and not hasattr(study.data, "columns"):
-        raise TypeError(f"data must be a path, a bundled name or a frame: found {study.data!r}")
-    if not isinstance(study.formula, str):
-        raise TypeError(f"formula must be text, as in 'y ~ x': found {study.formula!r}")
-    if study.names is not None:
-        raise ValueError("names go with X; with data, the formula names the coefficients")
-    for key in ("trials", "weights", "offset"):
-        if not isinstance(getattr(study, key), str | None):
-            raise TypeError(f"{key} must be the name of a column where data is given")
-    if isinstance(study.truth, str) and study.truth != "mle":
-        raise ValueError(f'truth must be "mle" or coefficients: found "{study.truth}"')
-
-
-def _cell_from_data(study: Study) -> Cell:
-    assert study.formula is not None  # checked when the study was made
-    table = read_table(study.data) if isinstance(study.data, str | Path) else study.data
-    made = design(
-        study.formula, table, trials=study.trials, weights=study.weights, offset=study.offset
-    )
-    trials, weights, offset = made.trials, made.weights, made.offset
-    if isinstance(study.truth, str):
-        estimate = fit(made.X, made.y, trials=trials, weights=weights, offset=offset)
-        if int(estimate.status) != Status.CONVERGED:
-            raise ValueError(
-                'truth = "mle" needs a finite estimate, and the data have none '
-                f"({Status(int(estimate.status)).name.lower()}): give coefficients instead"
-            )
-        truth = np.asarray(estimate.coef)
-    else:
-        truth = truth_vector(study.truth, tuple(made.names))
-    cell = cell_from_arrays(
-        made.X, truth, names=made.names, trials=trials, weights=weights, offset=offset
-    )
-    return replace(cell, n_dropped=made.n_dropped)
+def _levels(given: Any) -> float | tuple[float, ...]:
+    """One level, or several that differ."""
+    if not isinstance(given, Sequence) or isinstance(given, str):
+        return _number("level", given, 0.0, 1.0)
+    levels = tuple(_number("level", level, 0.0, 1.0) for level in given)
+    if not levels or len(set(levels)) < len(levels):
+        raise ValueError(f"level must be one or more numbers, each once: found {list(given)}")
+    return levels[0] if len(levels) == 1 else levels

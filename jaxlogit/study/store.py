@@ -1,7 +1,7 @@
 """The parts of a store: Parquet files that hold a range of replicates each, whole or not at all.
 
 A part's name ends with a digest of its content, so truncation and flipped bits are seen
-before anything is read from it. Within a part each (method, term) is one row group: a table
+before anything is read from it. Within a part each (method, level, term) is one row group: a table
 over a million replicates reads one group of every part at a time. Any tool that reads Parquet
 can read `parts/*.parquet` as one table.
 """
@@ -39,6 +39,7 @@ SCHEMA = pa.schema(
         pa.field("cell", pa.string(), nullable=False),
         pa.field("replicate", pa.int64(), nullable=False),
         pa.field("method", pa.string(), nullable=False),
+        pa.field("level", pa.float64(), nullable=False),
         pa.field("term", pa.string(), nullable=False),
         *(pa.field(name, pa.float64(), nullable=False) for name in COLUMNS),
         pa.field("status", pa.int32(), nullable=False),
@@ -65,12 +66,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Group:
-    """The rows of one method and term in one part; arrays (stop − start,).
+    """The rows of one method, level and term in one part; arrays (stop − start,).
 
     `parts` has the columns of `PARTS` where the method resamples.
     """
 
     method: str
+    level: float
     term: str
     rows: Replicates
     status: NDArray[np.int32]
@@ -174,7 +176,7 @@ def _read_footer(path: Path, record: Record) -> Part | str:
     if note["identity"] != record.identity(cell, note["methods"]):
         return "it belongs to another study"
     part = Part(path, note["cell"], note["start"], note["stop"], tuple(note["methods"]), footer)
-    rows = (part.stop - part.start) * len(part.methods) * len(cell.names)
+    rows = (part.stop - part.start) * len(part.methods) * len(record.levels) * len(cell.names)
     return part if footer.num_rows == rows else "its number of rows is wrong"
 
 
@@ -210,7 +212,7 @@ def missing(
 
 
 def write_part(folder: Path, record: Record, task: Task, groups: Iterable[Group]) -> Part:
-    """Write one part atomically: a row group for every method and term.
+    """Write one part atomically: a row group for every method, level and term.
 
     Parameters
     ----------
@@ -221,7 +223,7 @@ def write_part(folder: Path, record: Record, task: Task, groups: Iterable[Group]
     task : Task
         Cell, range and methods.
     groups : iterable of Group
-        Method by method, and the terms of each in the order of the cell's names.
+        Method by method, level by level, and the terms of each in the order of the cell's names.
     """
     cell = record.cell(task.cell)
     note = {
@@ -238,7 +240,7 @@ def write_part(folder: Path, record: Record, task: Task, groups: Iterable[Group]
         sink,
         schema,
         compression="zstd",
-        use_dictionary=["cell", "method", "term", "status"],  # pyright: ignore[reportArgumentType]
+        use_dictionary=["cell", "method", "level", "term", "status"],  # pyright: ignore[reportArgumentType]
         column_encoding={"replicate": "DELTA_BINARY_PACKED"},
     ) as writer:
         for group in groups:
@@ -258,6 +260,7 @@ def _table(task: Task, group: Group, schema: pa.Schema) -> pa.Table:
         pa.repeat(pa.scalar(task.cell), n),
         pa.array(np.arange(task.start, task.stop, dtype=np.int64)),
         pa.repeat(pa.scalar(group.method), n),
+        pa.repeat(pa.scalar(float(group.level)), n),
         pa.repeat(pa.scalar(group.term), n),
         *(pa.array(values) for values in floats),
         pa.array(np.asarray(group.status, dtype=np.int32)),
@@ -271,29 +274,30 @@ def _table(task: Task, group: Group, schema: pa.Schema) -> pa.Table:
 def read_rows(
     parts: Iterable[Part],
     record: Record,
-    place: tuple[str, str, str],
+    place: tuple[str, str, float, str],
     columns: Sequence[str] | None = None,
 ) -> pa.Table:
-    """Every stored row of one cell, method and term, in the order of the replicates.
+    """Every stored row of one cell, method, level and term, in the order of the replicates.
 
     Parameters
     ----------
     parts : iterable of Part
         In the order that `scan` gives.
     record : Record
-    place : tuple of str
-        Cell, method and term.
+    place : tuple
+        Cell, method, level and term.
     columns : sequence of str
         Only these are read; all that the method has by default.
     """
-    cell, method, term = place
+    cell, method, level, term = place
     schema = RESAMPLED_SCHEMA if resampled([method]) else SCHEMA
     columns = schema.names if columns is None else list(columns)
     names = record.cell(cell).names
     tables = [schema.empty_table().select(columns)]
     for part in parts:
         if part.cell == cell and method in part.methods:
-            group = part.methods.index(method) * len(names) + names.index(term)
+            of_level = part.methods.index(method) * len(record.levels) + record.levels.index(level)
+            group = of_level * len(names) + names.index(term)
             with pq.ParquetFile(part.path, metadata=part.footer) as file:
                 table = file.read_row_group(group, columns=columns)
                 tables.append(table.replace_schema_metadata())

@@ -6,11 +6,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from jaxlogit.study.cells import nearest
+from jaxlogit.checks import nearest
+from jaxlogit.study.settings import SETTINGS
 
 TOP_KEYS = ("name", "seed", "replicates", "level", "methods", "null", "significance")
-TABLES = ("design", "bootstrap")
-DESIGN_KEYS = ("data", "formula", "truth", "trials", "weights", "offset")
+TABLES = ("design", "bootstrap", "grid")
+TEXTS = ("data", "formula", "weights", "offset")
+DESIGN_KEYS = tuple(name for name in SETTINGS if name not in ("X", "names", "generate"))
 
 
 def read_toml(path: str | Path) -> tuple[Path, dict[str, Any]]:
@@ -67,12 +69,13 @@ def _arguments(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     design = table["design"]
     if not isinstance(design, Mapping):
         raise TypeError(f"design must be a table, [design]: found {design!r}")
-    _check_keys(design, "design.", DESIGN_KEYS, required=("data", "formula"))
-    for key in ("data", "formula", "trials", "weights", "offset"):
+    made = any(kind in design for kind in ("columns", "groups", "doses"))
+    _check_keys(design, "design.", DESIGN_KEYS, required=() if made else ("data", "formula"))
+    for key in TEXTS:
         if key in design and not isinstance(design[key], str):
             raise TypeError(f"design.{key} must be text: found {design[key]!r}")
     arguments = {key: value for key, value in (*table.items(), *design.items()) if key != "design"}
-    if Path(design["data"]).suffix:  # a file rather than a bundled data set
+    if "data" in design and Path(design["data"]).suffix:  # a file rather than a bundled data set
         arguments["data"] = folder / design["data"]
     return arguments
 
@@ -82,9 +85,8 @@ def _check_keys(
 ) -> None:
     for key in table:
         if key not in allowed:
-            later = " (cells from a [grid] are not part of this version)" if key == "grid" else ""
             raise ValueError(
-                f'unknown key "{prefix}{key}"{later}: allowed are '
+                f'unknown key "{prefix}{key}": allowed are '
                 f"{', '.join(prefix + name for name in allowed)}{nearest(key, allowed)}"
             )
     for key in required:
