@@ -1,4 +1,4 @@
-"""The command line: `jaxlogit bootstrap`, `study run|status|summary|exact|replay`, `datasets`.
+"""The command line: `jaxlogit bootstrap`, `study run|summary|exact|report|...`, `datasets`.
 
 A command imports what it needs itself, so that help and errors of usage wait for nothing
 beyond the package and the JAX that it imports.
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         needs = f"{error.name} is not installed: pip install 'jaxlogit-inference[study]'"
         print(f"jaxlogit: {needs}", file=sys.stderr)
         return 1
-    except (ValueError, TypeError, OSError, MemoryError) as error:
+    except (ValueError, TypeError, OSError, ImportError, MemoryError) as error:
         # One line, whatever the message of a library below looks like.
         print(f"jaxlogit: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
@@ -106,22 +106,38 @@ def _add_study(commands: "argparse._SubParsersAction[Parser]") -> None:
     exact = commands.add_parser("exact", help="the tables without Monte Carlo error, all outcomes")
     exact.add_argument("study", metavar="FILE|NAME", help="a TOML file, or a bundled study")
     replay = commands.add_parser("replay", help="rebuild one data set and its fits")
-    for command in (status, summary, replay):
+    report = commands.add_parser("report", help="write a store's tables and pictures as one page")
+    for command in (status, summary, replay, report):
         command.add_argument("store", type=Path, metavar="DIR", help="the folder of the results")
     status.set_defaults(command=_status)
+    forms = {}
     for command in (summary, exact):
         command.add_argument("--differences", action="store_true", help="add paired differences")
-        form = command.add_mutually_exclusive_group()
+        form = forms[command] = command.add_mutually_exclusive_group()
         form.add_argument(
             "--csv", type=Path, metavar="FILE", help="write every measure to a CSV file"
         )
         form.add_argument("--markdown", action="store_true", help="print Markdown tables")
+    latex = "print the table of coverages in LaTeX"
+    forms[summary].add_argument("--latex", action="store_true", help=latex)
     summary.set_defaults(command=_summary)
     exact.set_defaults(command=_exact)
     replay.add_argument("--replicate", type=int, required=True, metavar="N", help="from 0")
     replay.add_argument("--cell", default="main", metavar="C", help="its label (default main)")
     replay.add_argument("--csv", type=Path, metavar="FILE", help="write the data to a CSV file")
     replay.set_defaults(command=_replay)
+    report.add_argument("--out", type=Path, metavar="FILE.html", help="(default ./NAME.html)")
+    report.add_argument("--differences", action="store_true", help="add paired differences")
+    report.add_argument("--exact", action="store_true", help="mark exact coverages too")
+    report.set_defaults(command=_report)
+    protocol = commands.add_parser("protocol", help="write down aims, data, methods and measures")
+    protocol.add_argument(
+        "study",
+        metavar="FILE|NAME|STORE",
+        help="a TOML file, a bundled study, or the folder of the results",
+    )
+    protocol.add_argument("--out", type=Path, metavar="FILE.md", help="instead of the terminal")
+    protocol.set_defaults(command=_protocol)
 
 
 def _bootstrap(options: argparse.Namespace) -> None:
@@ -156,18 +172,42 @@ def _summary(options: argparse.Namespace) -> None:
 
     result = _opened(options.store)
     text = study_text(result, differences=options.differences, markdown=options.markdown)
-    print(text, end="")
+    print(result.to_latex() if options.latex else text, end="")
     _write_csv(result, options.csv)
 
 
 def _exact(options: argparse.Namespace) -> None:
+    from jaxlogit.report.exact import exact_text
     from jaxlogit.study import Study
-    from jaxlogit.study.exact_text import exact_text
 
     result = Study.from_toml(options.study).exact()
     text = exact_text(result, differences=options.differences, markdown=options.markdown)
     print(text, end="")
     _write_csv(result, options.csv)
+
+
+def _report(options: argparse.Namespace) -> None:
+    result = _opened(options.store)
+    out = options.out or Path(f"{result.record.name}.html")
+    exact = None
+    if options.exact:
+        from jaxlogit.study.exact import exact_record
+
+        exact = exact_record(result.record).summary()
+    result.report(out, exact=exact, differences=options.differences)
+    print(f"report written to {out}", file=sys.stderr)
+
+
+def _protocol(options: argparse.Namespace) -> None:
+    from jaxlogit.study import Study
+
+    store = (Path(options.study) / "study.json").is_file()
+    made = _opened(Path(options.study)) if store else Study.from_toml(options.study)
+    if options.out is None:
+        print(made.protocol(), end="")
+    else:
+        options.out.write_text(made.protocol(), encoding="utf-8")
+        print(f"protocol written to {options.out}", file=sys.stderr)
 
 
 def _replay(options: argparse.Namespace) -> None:
@@ -188,7 +228,7 @@ def _replay(options: argparse.Namespace) -> None:
 
 def _datasets(options: argparse.Namespace) -> None:
     from jaxlogit import datasets
-    from jaxlogit.report import table
+    from jaxlogit.text import table
 
     rows = []
     for name in datasets.names():

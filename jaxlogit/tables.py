@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxlogit.core.status import Status
-from jaxlogit.report import table
 from jaxlogit.results import tally
+from jaxlogit.text import table
 
 if TYPE_CHECKING:
     from jaxlogit.model import Fit

@@ -9,13 +9,13 @@ import pytest
 import jaxlogit
 
 HOUSE = Path(jaxlogit.__file__).parent
-# From the ground up; rooms of one floor do not import each other. report is low down because it
-# only turns what it is handed into text, for a fit's summary as well as for a study's tables.
+# From the ground up; rooms of one floor do not import each other. plots and report are below study
+# because they only draw and write what they are handed: a result can then write its own report.
 FLOORS = (
     "cores memory",
     "checks",
     "core datasets",
-    "batch columns report results",
+    "batch columns results rows text",
     "data formula",
     "alike clusters penalties solution frame",
     "coordinates hills separated",
@@ -26,8 +26,9 @@ FLOORS = (
     "generic model",
     "front",
     "resampling",
-    "study",
     "plots",
+    "report",
+    "study",
     "cli",
     "__main__ __init__",
 )

@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from jaxlogit.report import _number, _plain, _share, replay_text, status_text, study_text, table
+from jaxlogit.report import replay_text, status_text, study_text
 from jaxlogit.study import Study
+from jaxlogit.text import number, plain, share, table
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +50,14 @@ def test_markdown_table():
     ],
 )
 def test_numbers_are_as_precise_as_their_error(value, mcse, text):
-    assert _number(value, mcse) == text
+    assert number(value, mcse) == text
 
 
 def test_shares():
-    assert _share(0.95012, 0.00069) == ".9501 (.0007)"
-    assert _share(1.0, 0.0) == "1.0000 (.0000)"
-    assert _share(math.nan) == "n/a"
-    assert _plain(123456.0) == "1.235e+05"
+    assert share(0.95012, 0.00069) == ".9501 (.0007)"
+    assert share(1.0, 0.0) == "1.0000 (.0000)"
+    assert share(math.nan) == "n/a"
+    assert plain(123456.0) == "1.235e+05"
 
 
 def test_study_text_fits_a_terminal_and_has_all_tables(result):
@@ -75,8 +76,8 @@ def test_study_text_holds_the_numbers_of_the_summary(result):
     summary = result.summary()
     text = study_text(result)
     for row in summary.to_dict("records"):
-        assert _share(row["coverage"], row["coverage_mcse"]) in text
-        assert _number(row["bias"], row["bias_mcse"]) in text
+        assert share(row["coverage"], row["coverage_mcse"]) in text
+        assert number(row["bias"], row["bias_mcse"]) in text
 
 
 def test_status_columns_that_never_occur_are_left_out_but_the_usual_ones_stay(result):

@@ -14,7 +14,7 @@ from jaxlogit.core.status import Status
 from jaxlogit.study import weighted
 from jaxlogit.study.designs import DataSets
 from jaxlogit.study.enumeration import Enumeration, enumerate_outcomes
-from jaxlogit.study.measures import Difference, Replicates
+from jaxlogit.study.measures import Replicates
 from jaxlogit.study.methods import resampled
 from jaxlogit.study.places import groups, pair_columns, pair_place, pairs, place
 from jaxlogit.study.progress import LINE_SECONDS
@@ -109,7 +109,7 @@ class ExactResult:
             methods are defined.
         """
         record = self.record
-        names = [*pair_columns(record), *Difference._fields, "sets_differ", "probability"]
+        names = [*pair_columns(record), "probability"]
         rows = []
         for cell, one, other, level, j in pairs(record):
             term = cell.names[j]

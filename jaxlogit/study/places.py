@@ -5,6 +5,7 @@ from itertools import combinations, product
 from typing import Any
 
 from jaxlogit.study.cells import Cell
+from jaxlogit.study.measures import Difference
 from jaxlogit.study.record import Record
 
 
@@ -44,8 +45,10 @@ def pairs(record: Record) -> Iterator[tuple[Cell, str, str, float, int]]:
 
 
 def pair_columns(record: Record) -> list[str]:
-    """Columns of a table of differences that come before their numbers."""
-    return ["cell", *factors(record), "first", "second", "level", "term", "measure"]
+    """Columns of a table of differences; a factor may well be called n."""
+    own = ["n_common" if name == "n" else name for name in Difference._fields]
+    place = ["cell", *factors(record), "first", "second", "level", "term", "measure"]
+    return [*place, *own, "sets_differ"]
 
 
 def pair_place(record: Record, cell: Cell, one: str, other: str, level: float, j: int) -> tuple:

@@ -10,8 +10,12 @@ from numpy.typing import NDArray
 
 from jaxlogit.checks import nearest
 from jaxlogit.core.status import Status
+from jaxlogit.report import exports
+from jaxlogit.report.page import write_report
+from jaxlogit.report.protocol import protocol_text
+from jaxlogit.report.warnings import warnings
 from jaxlogit.study.cells import MAX_REPLICATES, Cell, integer
-from jaxlogit.study.measures import Array, Difference, Measure, Replicates, compare, measure
+from jaxlogit.study.measures import Array, Measure, Replicates, compare, measure
 from jaxlogit.study.methods import RESAMPLED
 from jaxlogit.study.nested import PARTS, coverage_limit
 from jaxlogit.study.places import groups, pair_columns, pair_place, pairs, place
@@ -115,11 +119,11 @@ class StudyResult:
         DataFrame
             One row per cell × pair × level × term × measure: `cell`, the grid's factors,
             `first`, `second`, `level`, `term`, `measure`, then the fields of
-            `jaxlogit.study.measures.Difference`, and `sets_differ` where the methods are not
-            defined on the same replicates.
+            `jaxlogit.study.measures.Difference` (its n as `n_common`), and `sets_differ` where the
+            methods are not defined on the same replicates.
         """
         record = self.record
-        columns = [*pair_columns(record), *Difference._fields, "sets_differ"]
+        columns = pair_columns(record)
         rows = []
         for cell, one, other, level, j in pairs(record):
             first, second = self._read_both(cell, one, other, level, cell.names[j])
@@ -148,6 +152,18 @@ class StudyResult:
     def replay(self, cell: str, replicate: int) -> "Replay":
         """Rebuild one data set and its fits; see `Study.replay`."""
         return replay(self.record, cell, replicate)
+
+    def protocol(self) -> str:
+        """The study's protocol as Markdown; see `Study.protocol`."""
+        return protocol_text(self.record)
+
+    warnings = warnings
+    to_frame = exports.to_frame
+    to_polars = exports.to_polars
+    to_xarray = exports.to_xarray
+    to_latex = exports.to_latex
+    to_markdown = exports.to_markdown
+    report = write_report
 
     def _read(
         self, cell: Cell, method: str, level: float, term: str

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxlogit.report.protocol import protocol_text
 from jaxlogit.study.cells import MAX_REPLICATES, Cell, integer
 from jaxlogit.study.exact import ExactResult, exact_record
 from jaxlogit.study.grid import cells, points
@@ -298,6 +299,22 @@ class Study:
         0.929809
         """
         return exact_record(record_of(self), progress=progress)
+
+    def protocol(self) -> str:
+        """Aims, data-generating mechanisms, estimands, methods and performance measures.
+
+        Returns
+        -------
+        str
+            Markdown, from what the study would record in a store; see
+            `jaxlogit.report.protocol`.
+
+        Examples
+        --------
+        >>> print(Study.from_toml("birthwt").protocol().splitlines()[0])
+        # Protocol of the simulation study birthwt
+        """
+        return protocol_text(record_of(self))
 
     def replay(self, cell: str, replicate: int) -> Replay:
         """Rebuild one data set and its fits from their address.

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from jaxlogit import report
+from jaxlogit import text
 from jaxlogit.checks import nearest
 from jaxlogit.data import check_choice
 from jaxlogit.study.estimates import NUMBERS, Columns, listed, read_estimates
@@ -254,7 +254,7 @@ def summary_table(
         for r in summary.to_dict("records")
     ]
     if form != "latex":
-        return report.table(header, rows, markdown=form == "markdown")
+        return text.table(header, rows, markdown=form == "markdown")
     ends = "".join("l" if isinstance(summary[name].iloc[0], str) else "r" for name in places)
     lines = [" & ".join(row).replace("_", r"\_").replace("%", r"\%") + r" \\" for row in
              (header, *rows)]  # fmt: skip
@@ -267,4 +267,4 @@ def summary_table(
 def _cell(name: str, row: dict[str, Any]) -> str:
     value, mcse = row[name], row[f"{name}_mcse"]
     is_share = name.startswith(SHARES) and not name.endswith("_difference")
-    return report._share(value, mcse) if is_share else report._number(value, mcse)
+    return text.share(value, mcse) if is_share else text.number(value, mcse)

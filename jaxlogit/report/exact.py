@@ -2,17 +2,23 @@
 
 import math
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING
 
 from jaxlogit.core.status import Status
-from jaxlogit.report import USUAL_STATUSES, Rows, by_term, table
-from jaxlogit.study.exact import ExactResult
+from jaxlogit.report.tables import USUAL_STATUSES
+from jaxlogit.rows import Row, by_term, significances
+from jaxlogit.text import table
+
+if TYPE_CHECKING:
+    from jaxlogit.study.exact import ExactResult
+
+Rows = list[Row]
 
 DIGITS = 6
 """Decimals of a probability."""
 
 
-def exact_text(result: ExactResult, *, differences: bool = False, markdown: bool = False) -> str:
+def exact_text(result: "ExactResult", *, differences: bool = False, markdown: bool = False) -> str:
     """Settings and tables of an exact study: coverage, estimates, statuses.
 
     Parameters
@@ -34,7 +40,7 @@ def exact_text(result: ExactResult, *, differences: bool = False, markdown: bool
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def _heading(result: ExactResult) -> str:
+def _heading(result: "ExactResult") -> str:
     record = result.record
     lines = [f"Study {record.name}, exact: every outcome counts by its probability"]
     if record.source.get("formula"):
@@ -50,7 +56,7 @@ def _heading(result: ExactResult) -> str:
     return "\n".join(lines)
 
 
-def _coverage(summary: Rows, result: ExactResult, markdown: bool) -> str:
+def _coverage(summary: Rows, result: "ExactResult", markdown: bool) -> str:
     names = ("coverage", "missed_low", "missed_high", "rejection")
     rows = [
         [*_place(r, summary), _plain(r["truth"]), r["method"],
@@ -59,11 +65,10 @@ def _coverage(summary: Rows, result: ExactResult, markdown: bool) -> str:
     ]  # fmt: skip
     header = [*_place_names(summary), "truth", "method", "coverage", "low", "high", "rejects"]
     record = result.record
-    significances = ", ".join(f"{record.significance_at(level):g}" for level in record.levels)
     lines = [
         "Coverage of intervals, without Monte Carlo error",
         "low, high: the truth lies below, above the interval; "
-        f"rejects: {record.null:g} at p <= {significances}",
+        f"rejects: {record.null:g} at p <= {significances(record)}",
     ]
     if any(r["coverage_probability"] < 1 - 1e-12 for r in summary):
         lines.append("given that the method is defined; see the next table")
@@ -97,7 +102,7 @@ def _extremes(summary: Rows, markdown: bool) -> str:
 
 
 def _estimates(summary: Rows, markdown: bool) -> str:
-    first: dict[tuple[str, ...], dict[str, Any]] = {}
+    first: dict[tuple[str, ...], Row] = {}
     for r in summary:  # methods that share an estimator share its estimates
         first.setdefault((r["cell"], r["term"], r["method"].partition(":")[0]), r)
     rows = []
@@ -152,7 +157,7 @@ def _place_names(rows: Rows) -> list[str]:
     return [*several, "term"]
 
 
-def _place(row: dict[str, Any], rows: Rows) -> list[str]:
+def _place(row: Row, rows: Rows) -> list[str]:
     return [f"{row[name]}" for name in _place_names(rows)]
 
 
