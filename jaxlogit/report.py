@@ -22,6 +22,9 @@ USUAL_STATUSES = {
 }
 """Always shown; any other status has a column of its own once it occurs."""
 
+MOST_RANGES = 3
+"""Ranges of replicates that a line has room for."""
+
 
 def study_text(result: "StudyResult", *, differences: bool = False, markdown: bool = False) -> str:
     """The study's settings and tables: coverage, estimates, statuses.
@@ -73,10 +76,14 @@ def status_text(result: "StudyResult") -> str:
         for method in record.methods:
             held = result.n_replicates(cell.label, method)
             left = max(record.replicates - held, 0)
-            rows.append([cell.label, method, f"{held:,}", f"{left:,}"])
+            which = _ranges(result.held(cell.label, method))
+            rows.append([cell.label, method, f"{held:,}", f"{left:,}", which])
     size = sum(part.path.stat().st_size for part in result.parts)
     made = ", ".join(f"{name} {version}" for name, version in record.versions.items())
     random = record.random
+    header = ["cell", "method", "replicates", "left", "which"]
+    if not any(row[-1] for row in rows):  # all of them from 0 on
+        header, rows = header[:-1], [row[:-1] for row in rows]
     lines = [
         f"Study {record.name} in {result.store}: seed {record.seed}, "
         f"{record.replicates:,} replicates asked for",
@@ -85,9 +92,18 @@ def status_text(result: "StudyResult") -> str:
         f"random numbers {random['implementation']}, "
         f"threefry_partitionable {random['threefry_partitionable']}",
         "",
-        table(["cell", "method", "replicates", "left"], rows),
+        table(header, rows),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _ranges(held: list[tuple[int, int]]) -> str:
+    """The replicates of a shard, say; empty where they go on from 0 without a gap."""
+    if not held or (len(held) == 1 and held[0][0] == 0):
+        return ""
+    texts = [f"{start}-{stop - 1}" for start, stop in held[:MOST_RANGES]]
+    more = len(held) - len(texts)
+    return ", ".join(texts) + (f" and {more} more" if more else "")
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], markdown: bool = False) -> str:

@@ -1,8 +1,9 @@
 """Coverage studies: simulate, fit, tabulate, resume, and measure with Monte Carlo errors."""
 
+from jaxlogit.study.merge import merge
 from jaxlogit.study.methods import METHODS
 from jaxlogit.study.result import Replay, StudyResult
 from jaxlogit.study.spec import Study
 from jaxlogit.study.toml import bundled
 
-__all__ = ["METHODS", "Replay", "Study", "StudyResult", "bundled"]
+__all__ = ["METHODS", "Replay", "Study", "StudyResult", "bundled", "merge"]

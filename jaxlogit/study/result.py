@@ -40,12 +40,15 @@ class StudyResult:
         The files that are whole.
     damaged : tuple of (path, reason)
         Files left out of every table; running the study again replaces them.
+    left : int
+        Replicates that the run which gave this did not come to before its `max_time`.
     """
 
     store: Path
     record: Record
     parts: tuple[Part, ...]
     damaged: tuple[tuple[Path, str], ...] = ()
+    left: int = 0
 
     @classmethod
     def from_store(cls, store: str | Path) -> "StudyResult":
@@ -65,6 +68,16 @@ class StudyResult:
         """Replicates stored of one method in one cell."""
         held = (p for p in self.parts if p.cell == cell and method in p.methods)
         return sum(part.stop - part.start for part in held)
+
+    def held(self, cell: str, method: str) -> list[tuple[int, int]]:
+        """Ranges (start, stop) of the replicates stored of one method in one cell, in order."""
+        ranges: list[tuple[int, int]] = []
+        for part in self.parts:
+            if part.cell == cell and method in part.methods:
+                joins = bool(ranges) and ranges[-1][1] == part.start
+                start = ranges.pop()[0] if joins else part.start
+                ranges.append((start, part.stop))
+        return ranges
 
     def summary(self) -> pd.DataFrame:
         """Every measure and its Monte Carlo standard error, by cell, method and term.

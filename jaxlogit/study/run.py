@@ -1,16 +1,19 @@
-"""Running a study: simulate a chunk of replicates, fit it, tabulate every method, write a part."""
+"""Running a study: what a store lacks is cut into chunks, computed, and written part by part."""
 
 import shutil
 import tempfile
 import weakref
+from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
+from jaxlogit.study.clock import Clock
+from jaxlogit.study.engines import Engine, opened, results
 from jaxlogit.study.progress import shown
 from jaxlogit.study.record import Record
 from jaxlogit.study.result import StudyResult
-from jaxlogit.study.simulate import outcomes
-from jaxlogit.study.store import missing, open_store, write_part
-from jaxlogit.study.tabulate import tabulate
+from jaxlogit.study.shards import Shard, of_shard
+from jaxlogit.study.store import missing, open_store, save_part
 
 CHUNK = 10_000
 """Most replicates in one part: seconds of work, so that little is lost to a killed run."""
@@ -25,12 +28,35 @@ CHUNK_FITS = 20_000
 """Most bootstrap replicates in one part: seconds of work, or a minute where many are separated."""
 
 
+@dataclass(frozen=True)
+class Manner:
+    """How a study is run; nothing of it changes a result.
+
+    Attributes
+    ----------
+    engine, shard, max_time
+        As in `Study.run`.
+    progress : bool
+    chunk : int or None
+        Replicates per part, instead of a number that suits the design.
+    """
+
+    engine: Engine = None
+    shard: Shard | None = None
+    max_time: float | None = None
+    progress: bool = True
+    chunk: int | None = None
+
+
 def run_record(
     record: Record,
     store: str | Path | None = None,
     *,
     progress: bool = True,
     chunk: int | None = None,
+    engine: Engine = None,
+    shard: Shard | None = None,
+    max_time: float | None = None,
 ) -> StudyResult:
     """Compute what a store lacks of a study; see `Study.run`.
 
@@ -38,16 +64,17 @@ def run_record(
     ----------
     record : Record
         The study's settings and cells.
-    store, progress
+    store, progress, engine, shard, max_time
         As in `Study.run`.
     chunk : int, optional
         Replicates per part, instead of a number that suits the design. It changes no result.
     """
+    manner = Manner(engine, shard, max_time, progress, chunk)
     if store is not None:
-        return _fill(Path(store), record, progress, chunk)
+        return _fill(Path(store), record, manner)
     folder = tempfile.mkdtemp(prefix="jaxlogit-")
     try:
-        result = _fill(Path(folder), record, progress, chunk)
+        result = _fill(Path(folder), record, manner)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -55,7 +82,29 @@ def run_record(
     return result
 
 
-def _fill(folder: Path, asked: Record, progress: bool, chunk: int | None) -> StudyResult:
+def _fill(folder: Path, asked: Record, manner: Manner) -> StudyResult:
+    chunk = manner.chunk or chunk_size(asked, manner.shard)
+    clock = Clock(manner.max_time)
+    with opened(manner.engine) as pool, open_store(folder, asked) as (record, parts):
+        tasks = missing(parts, record, asked.methods, asked.replicates, chunk)
+        if manner.shard is not None:
+            tasks = of_shard(tasks, manner.shard, asked, chunk)
+        done, total = 0, sum(task.stop - task.start for task in tasks)
+        with shown(record, tasks, folder, manner.progress) as advance:
+            try:
+                for task, found in results(pool, record, tasks, clock):
+                    parts.append(save_part(folder, record, task, found.content))
+                    advance(task, found.counts)
+                    done += task.stop - task.start
+            except KeyboardInterrupt as stop:
+                stop.args = (f"{done:,} of {total:,} replicates are done, running again resumes",)
+                raise
+    parts.sort(key=lambda part: (part.cell, part.start))
+    return StudyResult(folder, record, tuple(parts), left=total - done if clock.stopped else 0)
+
+
+def chunk_size(asked: Record, shard: Shard | None) -> int:
+    """Replicates per part that suit the design; the same for every run of a specification."""
     rows = max(cell.X.shape[0] for cell in asked.cells)
     # A tenth of a short run, so that its progress is seen.
     tenth = max(asked.replicates // 10, SMALL_CHUNK)
@@ -63,15 +112,6 @@ def _fill(folder: Path, asked: Record, progress: bool, chunk: int | None) -> Stu
     if asked.bootstrap is not None:
         each = asked.bootstrap.replicates
         most = min(most, CHUNK_FITS // each, CHUNK_OUTCOMES // (rows * each))
-    chunk = chunk or max(1, most)
-    with open_store(folder, asked) as (record, parts):
-        tasks = missing(parts, record, asked.methods, asked.replicates, chunk)
-        with shown(record, tasks, folder, progress) as advance:
-            for task in tasks:
-                cell = record.cell(task.cell)
-                y = outcomes(cell, record.seed, task.start, task.stop)
-                groups = list(tabulate(record, cell, y, task.methods, task.start))
-                parts.append(write_part(folder, record, task, groups))
-                advance(task, groups)
-    parts.sort(key=lambda part: (part.cell, part.start))
-    return StudyResult(folder, record, tuple(parts))
+    if shard is not None:  # each shard has something to do
+        most = min(most, ceil(asked.replicates * len(asked.cells) / shard.count))
+    return max(1, most)

@@ -13,11 +13,13 @@ from jaxlogit.core.status import Status
 from jaxlogit.frame import design, read_table
 from jaxlogit.front import fit
 from jaxlogit.study.cells import MAX_REPLICATES, Cell, cell_from_arrays, integer, truth_vector
+from jaxlogit.study.engines import Engine
 from jaxlogit.study.methods import METHODS, check_bootstrap, check_methods
 from jaxlogit.study.record import Record, versions
 from jaxlogit.study.resample import plan
 from jaxlogit.study.result import Replay, StudyResult, replay
 from jaxlogit.study.run import run_record
+from jaxlogit.study.shards import read_shard
 from jaxlogit.study.simulate import random_record
 from jaxlogit.study.toml import read_toml
 
@@ -158,7 +160,11 @@ class Study:
         self,
         store: str | Path | None = None,
         replicates: int | None = None,
+        engine: Engine = None,
         progress: bool = True,
+        *,
+        shard: str | None = None,
+        max_time: float | None = None,
     ) -> StudyResult:
         """Simulate, fit and tabulate what the store does not hold yet.
 
@@ -169,8 +175,18 @@ class Study:
             with the result.
         replicates : int, optional
             Instead of the study's own number.
+        engine : str or concurrent.futures.Executor, optional
+            Where the work is done, by default in this process. "dask" (or "dask:4") starts a
+            local cluster (of 4 workers) and "tcp://host:8786" uses the Dask scheduler there (extra
+            `cluster`); a script needs its `if __name__ == "__main__":`, as workers are spawned.
+            An executor must not fork. Every engine gives the same rows.
         progress : bool
             Show progress on standard error.
+        shard : str, optional
+            "3/16" computes the third of 16 shares of the work; see `jaxlogit.study.merge`.
+        max_time : float, optional
+            Seconds after which no chunk is begun that would not end in time. What is left is in
+            `StudyResult.left`; running again resumes.
 
         Returns
         -------
@@ -180,7 +196,11 @@ class Study:
         Raises
         ------
         ValueError, TypeError
-            The store holds another study, is in use, or the study's data break a rule.
+            The store holds another study, is in use, or the study's data break a rule; no such
+            engine or shard.
+        OSError
+            No scheduler answers (ConnectionError), a chunk failed again and again
+            (ChildProcessError), or a part cannot be written.
 
         Examples
         --------
@@ -194,7 +214,13 @@ class Study:
         if replicates is None:
             replicates = self.replicates
         replicates = integer("replicates", replicates, 1, MAX_REPLICATES)
-        return run_record(replace(record_of(self), replicates=replicates), store, progress=progress)
+        if max_time is not None:
+            max_time = _number("max_time", max_time, 0.0, np.inf)
+        return run_record(
+            replace(record_of(self), replicates=replicates), store, engine=engine,
+            progress=progress, shard=None if shard is None else read_shard(shard),
+            max_time=max_time,
+        )  # fmt: skip
 
     def replay(self, cell: str, replicate: int) -> Replay:
         """Rebuild one data set and its fits from their address.
