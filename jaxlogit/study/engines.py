@@ -7,6 +7,7 @@ with its worker is handed out again; its rows depend on its address, not on who 
 import logging
 import os
 import re
+import signal
 import sys
 import time
 from collections import deque
@@ -22,6 +23,7 @@ from concurrent.futures import wait as wait_for
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
+from multiprocessing import resource_tracker
 from typing import Any
 
 import jax
@@ -176,15 +178,31 @@ def _local_cluster(count: int | None) -> Iterator[Pool]:
         }
         for number, env in enumerate(environments(count))
     }
-    with (
-        dask.config.set(settings),
-        SpecCluster(
-            workers, {"cls": Scheduler, "options": {**local, "port": 0}},
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
-        Client(cluster, set_as_default=False) as client,
-    ):  # fmt: skip
+    with dask.config.set(settings), ExitStack() as stack:
+        with _deaf_children():
+            scheduler = {"cls": Scheduler, "options": {**local, "port": 0}}
+            cluster = SpecCluster(workers, scheduler, silence_logs=logging.CRITICAL)
+            stack.enter_context(cluster)
+        client = stack.enter_context(Client(cluster, set_as_default=False))
         yield Pool(client.get_executor(pure=False), lambda: len(workers))
+
+
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Ctrl-C is for this process, which ends its workers; a terminal sends it to all.
+
+    Threads that are started here, and the processes that these start at any time, inherit the
+    blocked signal. Where it comes in between, it is handled at the end.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # it would unblock the signal in the thread that starts it
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def environments(count: int | None) -> list[dict[str, str]]:

@@ -13,7 +13,7 @@ from jaxlogit.study.progress import shown
 from jaxlogit.study.record import Record
 from jaxlogit.study.result import StudyResult
 from jaxlogit.study.shards import Shard, of_shard
-from jaxlogit.study.store import missing, open_store, save_part
+from jaxlogit.study.store import missing, n_written, open_store, save_part
 
 CHUNK = 10_000
 """Most replicates in one part: seconds of work, so that little is lost to a killed run."""
@@ -89,18 +89,19 @@ def _fill(folder: Path, asked: Record, manner: Manner) -> StudyResult:
         tasks = missing(parts, record, asked.methods, asked.replicates, chunk)
         if manner.shard is not None:
             tasks = of_shard(tasks, manner.shard, asked, chunk)
-        done, total = 0, sum(task.stop - task.start for task in tasks)
+        before, total = tuple(parts), sum(task.stop - task.start for task in tasks)
         with shown(record, tasks, folder, manner.progress) as advance:
             try:
                 for task, found in results(pool, record, tasks, clock):
                     parts.append(save_part(folder, record, task, found.content))
                     advance(task, found.counts)
-                    done += task.stop - task.start
             except KeyboardInterrupt as stop:
+                done = n_written(folder, before)  # the stop may fall between a part and its count
                 stop.args = (f"{done:,} of {total:,} replicates are done, running again resumes",)
                 raise
+    left = total - n_written(folder, before) if clock.stopped else 0
     parts.sort(key=lambda part: (part.cell, part.start))
-    return StudyResult(folder, record, tuple(parts), left=total - done if clock.stopped else 0)
+    return StudyResult(folder, record, tuple(parts), left=left)
 
 
 def chunk_size(asked: Record, shard: Shard | None) -> int:
