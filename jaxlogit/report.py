@@ -22,9 +22,6 @@ USUAL_STATUSES = {
 }
 """Always shown; any other status has a column of its own once it occurs."""
 
-MOST_RANGES = 3
-"""Ranges of replicates that a line has room for."""
-
 
 def study_text(result: "StudyResult", *, differences: bool = False, markdown: bool = False) -> str:
     """The study's settings and tables: coverage, estimates, statuses.
@@ -73,10 +70,11 @@ def status_text(result: "StudyResult") -> str:
     record = result.record
     rows = []
     for cell in record.cells:
+        done = result.settled(cell.label)
         for method in record.methods:
             held = result.n_replicates(cell.label, method)
-            left = max(record.replicates - held, 0)
-            which = _ranges(result.held(cell.label, method))
+            left = 0 if done else max(record.replicates - held, 0)
+            which = result.which(cell.label, method)
             rows.append([cell.label, method, f"{held:,}", f"{left:,}", which])
     size = sum(part.path.stat().st_size for part in result.parts)
     made = ", ".join(f"{name} {version}" for name, version in record.versions.items())
@@ -95,15 +93,6 @@ def status_text(result: "StudyResult") -> str:
         table(header, rows),
     ]
     return "\n".join(lines) + "\n"
-
-
-def _ranges(held: list[tuple[int, int]]) -> str:
-    """The replicates of a shard, say; empty where they go on from 0 without a gap."""
-    if not held or (len(held) == 1 and held[0][0] == 0):
-        return ""
-    texts = [f"{start}-{stop - 1}" for start, stop in held[:MOST_RANGES]]
-    more = len(held) - len(texts)
-    return ", ".join(texts) + (f" and {more} more" if more else "")
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], markdown: bool = False) -> str:
@@ -150,7 +139,10 @@ def _heading(result: "StudyResult") -> str:
         shape = f"{cell.X.shape[0]:,} rows, {len(cell.names)} coefficients"
         if cell.n_dropped:
             shape += f" ({cell.n_dropped:,} rows with missing values left out)"
-        lines.append(f"Cell {cell.label}: {text} replicates, {shape}")
+        done = ""
+        if result.settled(cell.label):
+            done = f" (done: every coverage's error is below {record.precision.target_mcse:g})"
+        lines.append(f"Cell {cell.label}: {text} replicates{done}, {shape}")
     if result.damaged:
         lines.append(f"{len(result.damaged)} damaged parts are left out: run the study again")
     return "\n".join(lines)

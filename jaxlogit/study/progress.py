@@ -106,7 +106,10 @@ def shown(record: Record, tasks: Sequence[Task], folder: Path, progress: bool) -
     """
     tally = Tally(sum(task.stop - task.start for task in tasks), time.monotonic())
     if progress:
-        left = f"{tally.total:,} replicates to compute" if tasks else "nothing left to compute"
+        most = "" if record.precision is None else "at most "
+        left = (
+            f"{most}{tally.total:,} replicates to compute" if tasks else "nothing left to compute"
+        )
         print(f"{record.name}: {left}, results in {folder}", file=sys.stderr, flush=True)
     if not progress or not tasks:
         yield lambda task, counts: None

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from jaxlogit.core.status import Status
 from jaxlogit.study.cells import MAX_REPLICATES, Cell, integer, nearest
+from jaxlogit.study.looks import settled
 from jaxlogit.study.measures import Array, Measure, Replicates, compare, measure
 from jaxlogit.study.methods import RESAMPLED
 from jaxlogit.study.nested import PARTS, coverage_limit
 from jaxlogit.study.record import Record, read_record
 from jaxlogit.study.resample import holds
+from jaxlogit.study.shards import ranges_text
 from jaxlogit.study.simulate import outcomes
 from jaxlogit.study.store import COLUMNS, Part, read_rows, scan
 from jaxlogit.study.tabulate import tabulate
@@ -69,15 +71,20 @@ class StudyResult:
         held = (p for p in self.parts if p.cell == cell and method in p.methods)
         return sum(part.stop - part.start for part in held)
 
-    def held(self, cell: str, method: str) -> list[tuple[int, int]]:
-        """Ranges (start, stop) of the replicates stored of one method in one cell, in order."""
-        ranges: list[tuple[int, int]] = []
-        for part in self.parts:
-            if part.cell == cell and method in part.methods:
-                joins = bool(ranges) and ranges[-1][1] == part.start
-                start = ranges.pop()[0] if joins else part.start
-                ranges.append((start, part.stop))
-        return ranges
+    def which(self, cell: str, method: str) -> str:
+        """The replicates stored of one method in one cell; empty if from 0 on without a gap."""
+        held = [p for p in self.parts if p.cell == cell and method in p.methods]
+        return ranges_text([(part.start, part.stop) for part in held])
+
+    def settled(self, cell: str) -> bool:
+        """Whether a cell was done at a look, by the study's `target_mcse`."""
+        held = {self.n_replicates(cell, method) for method in self.record.methods}
+        if self.record.precision is None or len(held) != 1:
+            return False
+        (look,) = held
+        at_look = look in self.record.precision.looks
+        own, methods = self.record.cell(cell), self.record.methods
+        return at_look and settled(self.parts, self.record, own, methods, look)
 
     def summary(self) -> pd.DataFrame:
         """Every measure and its Monte Carlo standard error, by cell, method and term.

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from jaxlogit.study.clock import Clock
 from jaxlogit.study.engines import Engine, opened, results
+from jaxlogit.study.looks import rounds
 from jaxlogit.study.progress import shown
 from jaxlogit.study.record import Record
 from jaxlogit.study.result import StudyResult
 from jaxlogit.study.shards import Shard, of_shard
-from jaxlogit.study.store import missing, n_written, open_store, save_part
+from jaxlogit.study.store import Task, missing, n_written, open_store, save_part
 
 CHUNK = 10_000
 """Most replicates in one part: seconds of work, so that little is lost to a killed run."""
@@ -86,15 +87,21 @@ def _fill(folder: Path, asked: Record, manner: Manner) -> StudyResult:
     chunk = manner.chunk or chunk_size(asked, manner.shard)
     clock = Clock(manner.max_time)
     with opened(manner.engine) as pool, open_store(folder, asked) as (record, parts):
-        tasks = missing(parts, record, asked.methods, asked.replicates, chunk)
-        if manner.shard is not None:
-            tasks = of_shard(tasks, manner.shard, asked, chunk)
+
+        def lacking(limit: int) -> list[Task]:
+            tasks = missing(parts, record, asked.methods, limit, chunk)
+            return tasks if manner.shard is None else of_shard(tasks, manner.shard, asked, chunk)
+
+        tasks = lacking(asked.replicates)
         before, total = tuple(parts), sum(task.stop - task.start for task in tasks)
         with shown(record, tasks, folder, manner.progress) as advance:
             try:
-                for task, found in results(pool, record, tasks, clock):
-                    parts.append(save_part(folder, record, task, found.content))
-                    advance(task, found.counts)
+                for some in rounds(record, asked.methods, asked.replicates, parts, lacking):
+                    for task, found in results(pool, record, some, clock):
+                        parts.append(save_part(folder, record, task, found.content))
+                        advance(task, found.counts)
+                    if clock.stopped:
+                        break
             except KeyboardInterrupt as stop:
                 done = n_written(folder, before)  # the stop may fall between a part and its count
                 stop.args = (f"{done:,} of {total:,} replicates are done, running again resumes",)

@@ -1,11 +1,14 @@
 """Shards: the pieces of a study dealt out in turn, for runs that know nothing of each other."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from jaxlogit.study.record import Record
 from jaxlogit.study.store import Task
+
+MOST_RANGES = 3
+"""Ranges of replicates that a line has room for."""
 
 
 class Shard(NamedTuple):
@@ -57,3 +60,24 @@ def of_shard(tasks: Iterable[Task], shard: Shard, asked: Record, chunk: int) -> 
         for task in tasks
         if (first[task.cell] + task.start // chunk) % shard.count == shard.number - 1
     ]
+
+
+def ranges_text(pieces: Sequence[tuple[int, int]]) -> str:
+    """What pieces (start, stop) hold, in words; empty where all from 0 on.
+
+    Examples
+    --------
+    >>> ranges_text([(0, 10), (10, 20)])
+    ''
+    >>> ranges_text([(0, 10), (10, 20), (40, 50)])
+    '0-19, 40-49'
+    """
+    ranges: list[tuple[int, int]] = []
+    for start, stop in pieces:
+        joins = bool(ranges) and ranges[-1][1] == start
+        ranges.append((ranges.pop()[0] if joins else start, stop))
+    if not ranges or (len(ranges) == 1 and ranges[0][0] == 0):
+        return ""
+    texts = [f"{start}-{stop - 1}" for start, stop in ranges[:MOST_RANGES]]
+    more = len(ranges) - len(texts)
+    return ", ".join(texts) + (f" and {more} more" if more else "")

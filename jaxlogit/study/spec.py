@@ -15,6 +15,7 @@ from jaxlogit.front import fit
 from jaxlogit.study.cells import MAX_REPLICATES, Cell, cell_from_arrays, integer, truth_vector
 from jaxlogit.study.engines import Engine
 from jaxlogit.study.methods import METHODS, check_bootstrap, check_methods
+from jaxlogit.study.precision import check_precision
 from jaxlogit.study.record import Record, versions
 from jaxlogit.study.resample import plan
 from jaxlogit.study.result import Replay, StudyResult, replay
@@ -52,6 +53,12 @@ class Study:
     significance : float, optional
         A test rejects where p ≤ significance; 1 − level by default. A bootstrap method has no
         p-value: it rejects at 1 − level, a null outside its interval.
+    target_mcse : float, optional
+        A cell is done at the first of `looks` where the Monte Carlo standard error of every
+        coverage is certain to be below this; see `jaxlogit.study.precision`.
+    looks : sequence of int, optional
+        With `target_mcse`: replicates after which that is asked; 1,000, 2,000, 4,000, ... by
+        default. `replicates` is then the most.
     data : str, path or data frame, optional
         A CSV or Parquet file, the name of a bundled data set, or a pandas frame.
     formula : str, optional
@@ -90,6 +97,8 @@ class Study:
     bootstrap: Any = None
     null: float = 0.0
     significance: float | None = None
+    target_mcse: float | None = None
+    looks: Sequence[int] | None = None
     data: Any = None
     formula: str | None = None
     truth: Any = "mle"
@@ -112,6 +121,7 @@ class Study:
             # Rounded so that 1 − 0.95 is 0.05, not 0.050000000000000044.
             _set(self, "significance", round(1.0 - self.level, 12))
         _set(self, "significance", _number("significance", self.significance, 0.0, 1.0))
+        check_precision(self.target_mcse, self.looks, self.replicates)
         _check_design(self)
 
     @classmethod
@@ -216,10 +226,13 @@ class Study:
         replicates = integer("replicates", replicates, 1, MAX_REPLICATES)
         if max_time is not None:
             max_time = _number("max_time", max_time, 0.0, np.inf)
+        precision = check_precision(self.target_mcse, self.looks, replicates)
+        if precision is not None and shard is not None:
+            raise ValueError("shard goes without target_mcse: no shard sees all of a cell")
+        record = replace(record_of(self), replicates=replicates, precision=precision)
         return run_record(
-            replace(record_of(self), replicates=replicates), store, engine=engine,
-            progress=progress, shard=None if shard is None else read_shard(shard),
-            max_time=max_time,
+            record, store, engine=engine, progress=progress, max_time=max_time,
+            shard=None if shard is None else read_shard(shard),
         )  # fmt: skip
 
     def replay(self, cell: str, replicate: int) -> Replay:
@@ -261,6 +274,7 @@ def record_of(study: Study) -> Record:
         significance=study.significance,
         methods=tuple(study.methods),
         bootstrap=study.bootstrap,
+        precision=check_precision(study.target_mcse, study.looks, study.replicates),
         cells=study.cells,
         source=source,
         random=random_record(),

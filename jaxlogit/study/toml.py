@@ -8,7 +8,8 @@ from typing import Any
 
 from jaxlogit.study.cells import nearest
 
-TOP_KEYS = ("name", "seed", "replicates", "level", "methods", "null", "significance")
+TOP_KEYS = ("name", "seed", "replicates", "level", "methods", "null", "significance",
+            "target_mcse", "looks")  # fmt: skip
 TABLES = ("design", "bootstrap")
 DESIGN_KEYS = ("data", "formula", "truth", "trials", "weights", "offset")
 
