@@ -140,7 +140,7 @@ def _heading(result: "StudyResult") -> str:
         if cell.n_dropped:
             shape += f" ({cell.n_dropped:,} rows with missing values left out)"
         done = ""
-        if result.settled(cell.label):
+        if record.precision is not None and result.settled(cell.label):
             done = f" (done: every coverage's error is below {record.precision.target_mcse:g})"
         lines.append(f"Cell {cell.label}: {text} replicates{done}, {shape}")
     if result.damaged:

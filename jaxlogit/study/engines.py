@@ -158,31 +158,31 @@ def _scheduler(address: str) -> Iterator[Pool]:
             f'engine "{address}" did not answer within {CONNECT_SECONDS} s: start a Dask scheduler '
             f"there, or name another ({str(error) or type(error).__name__:.80})"
         ) from None
+    cores: Any = client.nthreads  # by worker; those of an adaptive cluster come and go
     with client:
-        if not client.nthreads():
+        if not cores():
             print(f"{address} has no workers yet: waiting for some", file=sys.stderr)
-        yield Pool(client.get_executor(pure=False), lambda: max(1, len(client.nthreads())))
+        yield Pool(client.get_executor(pure=False), lambda: max(1, len(cores())))
 
 
 @contextmanager
 def _local_cluster(count: int | None) -> Iterator[Pool]:
-    import dask
+    from dask import config
     from distributed import Client, Nanny, Scheduler, SpecCluster
 
     settings = {"distributed.scheduler.allowed-failures": 0}  # chunks are handed out again here
-    local: dict[str, Any] = {"host": "127.0.0.1", "dashboard": False}
+    quiet: dict[str, Any] = {"dashboard": False, "silence_logs": logging.CRITICAL}
+    own = {"cls": Nanny, "options": {"nthreads": 1, "memory_limit": 0, **quiet}}
     workers = {
-        number: {
-            "cls": Nanny,
-            "options": {"nthreads": 1, "memory_limit": 0, "env": env, "dashboard": False},
-        }
+        number: {**own, "options": {**own["options"], "env": env}}
         for number, env in enumerate(environments(count))
     }
-    with dask.config.set(settings), ExitStack() as stack:
+    here = {"host": "127.0.0.1", "port": 0, "dashboard": False, "dashboard_address": "127.0.0.1:0"}
+    with config.set(settings), ExitStack() as stack:
         with _deaf_children():
-            scheduler = {"cls": Scheduler, "options": {**local, "port": 0}}
-            cluster = SpecCluster(workers, scheduler, silence_logs=logging.CRITICAL)
-            stack.enter_context(cluster)
+            silent: Any = logging.CRITICAL  # a level, whatever the signature says
+            scheduler = {"cls": Scheduler, "options": here}
+            cluster = stack.enter_context(SpecCluster(workers, scheduler, silence_logs=silent))
         client = stack.enter_context(Client(cluster, set_as_default=False))
         yield Pool(client.get_executor(pure=False), lambda: len(workers))
 

@@ -141,8 +141,8 @@ def _fixed_keys(old: Record, new: Record) -> list[tuple[str, Any, Any]]:
         keys += [(f"bootstrap.{key}", here[key], there[key]) for key in here]
     if old.precision is not None and new.precision is not None:
         common = min(old.replicates, new.replicates)  # looks were set beforehand
-        pair = [list(record.precision.below(common)) for record in (old, new)]
-        keys.append(("looks", *pair))
+        here, there = (list(looks.below(common)) for looks in (old.precision, new.precision))
+        keys.append(("looks", here, there))
     names = {
         "implementation": "the random number implementation",
         "threefry_partitionable": "jax_threefry_partitionable",

@@ -179,13 +179,17 @@ def _read_footer(path: Path, record: Record) -> Part | str:
 
 
 def missing(
-    parts: Iterable[Part], record: Record, methods: Sequence[str], replicates: int, chunk: int
+    parts: "Iterable[Part | Task]",
+    record: Record,
+    methods: Sequence[str],
+    replicates: int,
+    chunk: int,
 ) -> list[Task]:
     """What is left to compute: every cell's lacking replicates and methods, in chunks.
 
     Parameters
     ----------
-    parts : iterable of Part
+    parts : iterable of Part or Task
         What the store holds.
     record : Record
         For its cells.
