@@ -124,7 +124,8 @@ def opened(engine: Engine) -> Iterator[Pool | None]:
 @contextmanager
 def _executor(executor: Executor) -> Iterator[Pool]:
     if not isinstance(executor, ProcessPoolExecutor):
-        count = getattr(executor, "_max_workers", None) or n_threads()
+        named = (getattr(executor, name, None) for name in ("_max_workers", "num_workers"))
+        count = next(filter(None, named), n_threads())
         yield Pool(executor, lambda: count)
         return
     # How a pool was made can be read from nothing public.

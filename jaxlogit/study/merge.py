@@ -67,10 +67,9 @@ def merge(stores: Sequence[str | Path], into: str | Path) -> StudyResult:
     records = [read_record(folder) for folder in folders]
     whole = records[0]
     for folder, record in zip(folders, records, strict=True):
-        _check_identity(folders[0], records[0], folder, record)
-        whole = merged(whole, record, folders[0])
+        whole = _joined(folders[0], whole, folder, record)
     with open_store(into, whole) as (record, held):
-        _check_identity(into, record, folders[0], whole)
+        _joined(into, record, folders[0], whole)
         for folder, own in zip(folders, records, strict=True):
             parts, damaged = scan(folder, own)
             for path, reason in damaged:
@@ -81,9 +80,12 @@ def merge(stores: Sequence[str | Path], into: str | Path) -> StudyResult:
     return StudyResult(into, record, tuple(held))
 
 
-def _check_identity(here: Path, record: Record, there: Path, other: Record) -> None:
-    """Refuse a store whose rows depend on anything else, were it a last digit."""
-    merged(record, other, here)  # names what differs, beyond rounding
+def _joined(here: Path, record: Record, there: Path, other: Record) -> Record:
+    """One record for two stores; refuses what rows depend on, were it a last digit."""
+    try:
+        joined = merged(record, other, here)
+    except ValueError as error:
+        raise ValueError(f"{there} cannot be joined: {error}") from None
     for cell in other.cells:
         mine = next((own for own in record.cells if own.label == cell.label), None)
         if mine is not None and record.identity(mine, ()) != other.identity(cell, ()):
@@ -91,6 +93,7 @@ def _check_identity(here: Path, record: Record, there: Path, other: Record) -> N
                 f"{here} and {there} differ in the last digits of the design or truth of cell "
                 f"{cell.label}, as machines may round them: give both as numbers, and run again"
             )
+    return joined
 
 
 def _add(part: Part, into: Path, record: Record, held: list[Part]) -> None:
