@@ -104,7 +104,7 @@ def test_full_coverage_does_not_stop_early():
     assert coverage_mcse_bound(100, 100) > 0.0099
     assert coverage_mcse_bound(0, 0) == np.inf
     needed = next(n for n in range(1, 2000) if coverage_mcse_bound(n, n) < 0.002)
-    assert 970 < needed < 985  # about z / 0.002
+    assert needed == 977  # z / (n + z²)
     for hits, n in ((0, 10), (9, 10), (475, 1000), (9500, 10_000)):
         plug_in = np.sqrt(hits / n * (1 - hits / n) / n)
         assert plug_in <= coverage_mcse_bound(hits, n) <= 0.5 / np.sqrt(n)
