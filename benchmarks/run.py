@@ -14,7 +14,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from benchmarks import bootstrap, growth, limit, memory, reference, report
+from benchmarks import bootstrap, growth, limit, memory, reference, report, study
 from benchmarks.peers import REFERENCE, Peer, peers
 from benchmarks.workloads import QUICK, WORKLOADS, Data, Workload, answer, make
 from jaxlogit.batch import n_threads
@@ -47,6 +47,9 @@ def main(arguments: list[str] | None = None) -> int:
     elif options.bootstrap:
         record["bootstrap"] = [bootstrap.measure(case, options.quick) for case in bootstrap.CASES]
         print(bootstrap.table(record["bootstrap"]))
+    elif options.study:
+        record["study"] = study.measure(options.quick)
+        print(study.table(record["study"]))
     elif options.growth:
         sizes = growth.SIZES[:2] if options.quick else growth.SIZES
         record["growth"] = [apart("growth", options.quick, models=size) for size in sizes]
@@ -72,6 +75,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--memory", action="store_true", help="peak memory of 10⁶ replicates only")
     parser.add_argument("--growth", action="store_true", help="time per model from 10³ to 10⁶")
     parser.add_argument("--bootstrap", action="store_true", help="bootstrap replicates only")
+    parser.add_argument("--study", action="store_true", help="a study on one and on more processes")
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="where results go; default benchmarks/results"
     )
@@ -84,7 +88,7 @@ def destination(options: argparse.Namespace) -> Path | None:
     """The JSON file: as asked; by default none for a partial or a smoke run."""
     if options.json or options.quick or options.only:
         return options.json
-    kinds = ("memory", "growth", "bootstrap")
+    kinds = ("memory", "growth", "bootstrap", "study")
     kind = next((f"-{kind}" for kind in kinds if getattr(options, kind)), "")
     return RESULTS / f"{jax.default_backend()}-{n_threads()}core{kind}.json"
 

@@ -1,4 +1,4 @@
-"""The command line: `jaxlogit bootstrap`, `study run|summary|exact|report|...`, `datasets`.
+"""The command line: `jaxlogit bootstrap`, `study run|merge|summary|exact|...`, `datasets`.
 
 A command imports what it needs itself, so that help and errors of usage wait for nothing
 beyond the package and the JAX that it imports.
@@ -7,8 +7,10 @@ beyond the package and the JAX that it imports.
 import argparse
 import importlib.metadata
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -17,6 +19,13 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 """128 + SIGINT, what shells report for a command stopped by Ctrl-C."""
+
+TERMINATED = 143
+"""128 + SIGTERM: what schedulers of batch jobs send before they kill."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, taken as Ctrl-C is."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -38,20 +47,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0; 1 after bad input, with one line on standard error; 130 when interrupted.
+        0; 1 after bad input, with one line on standard error; 130 when interrupted, 143 when
+        terminated.
     """
     options = parser().parse_args(arguments)
     try:
         options.command(options)
         sys.stdout.flush()
-    except KeyboardInterrupt:
-        kept = "; finished parts are kept" if options.command is _run else ""
-        print(f"jaxlogit: interrupted{kept}", file=sys.stderr)
-        return INTERRUPTED
+    except KeyboardInterrupt as stop:
+        ended = isinstance(stop, Terminated)
+        kept = f": {stop}" if str(stop) else ""
+        print(f"jaxlogit: {'terminated' if ended else 'interrupted'}{kept}", file=sys.stderr)
+        return TERMINATED if ended else INTERRUPTED
     except BrokenPipeError:  # the reader of our output, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except ModuleNotFoundError as error:
-        needs = f"{error.name} is not installed: pip install 'jaxlogit-inference[study]'"
+        extra = "cluster" if error.name in ("dask", "distributed") else "study"
+        needs = f"{error.name} is not installed: pip install 'jaxlogit-inference[{extra}]'"
         print(f"jaxlogit: {needs}", file=sys.stderr)
         return 1
     except (ValueError, TypeError, OSError, ImportError, MemoryError) as error:
@@ -98,9 +110,17 @@ def _add_study(commands: "argparse._SubParsersAction[Parser]") -> None:
     run.add_argument("study", metavar="FILE|NAME", help="a TOML file, or a bundled study: birthwt")
     run.add_argument("--store", type=Path, metavar="DIR", help="results (default ./NAME-study)")
     run.add_argument("--replicates", type=int, metavar="N", help="instead of the study's own")
+    engines = 'where: this process (default), "dask" or "dask:N" workers here, or tcp://HOST:PORT'
+    run.add_argument("--engine", metavar="E", help=engines)
+    run.add_argument("--shard", metavar="i/N", help="one of N shares of the work, joined by merge")
+    run.add_argument("--max-time", metavar="T", help='end in time, as in "2h30m"; exit status 0')
     run.add_argument("--no-progress", action="store_true", help="show no progress")
     run.add_argument("--csv", type=Path, metavar="FILE", help="write every measure to a CSV file")
     run.set_defaults(command=_run)
+    joined = commands.add_parser("merge", help="join stores of one study, such as shards")
+    joined.add_argument("stores", type=Path, nargs="+", metavar="DIR", help="folders of results")
+    joined.add_argument("--store", type=Path, required=True, metavar="OUT", help="where to")
+    joined.set_defaults(command=_merge)
     status = commands.add_parser("status", help="what a store holds and what it lacks")
     summary = commands.add_parser("summary", help="print the tables of a store")
     exact = commands.add_parser("exact", help="the tables without Monte Carlo error, all outcomes")
@@ -151,14 +171,47 @@ def _bootstrap(options: argparse.Namespace) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from jaxlogit.report import study_text
-    from jaxlogit.study import Study
+    if options.engine:  # workers share the devices with this process
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    with _terminable():
+        from jaxlogit.report import study_text
+        from jaxlogit.study import Study
+        from jaxlogit.study.clock import seconds
 
-    study = Study.from_toml(options.study)
-    store = options.store or Path(f"{study.name}-study")
-    result = study.run(store, options.replicates, progress=not options.no_progress)
+        max_time = None if options.max_time is None else seconds(options.max_time)
+        study = Study.from_toml(options.study)
+        shard = "" if options.shard is None else f"-{options.shard.replace('/', '-of-')}"
+        result = study.run(
+            options.store or Path(f"{study.name}-study{shard}"), options.replicates,
+            engine=options.engine, progress=not options.no_progress, shard=options.shard,
+            max_time=max_time,
+        )  # fmt: skip
     print(study_text(result), end="")
     _write_csv(result, options.csv)
+    if result.left:
+        left = f"{result.left:,} replicates are left for want of time: running again resumes"
+        print(f"{study.name}: {left}", file=sys.stderr)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM ends the work inside as Ctrl-C does; without this it would end the process."""
+
+    def stop(number: int, frame: object) -> NoReturn:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _merge(options: argparse.Namespace) -> None:
+    from jaxlogit.report import status_text
+    from jaxlogit.study import merge
+
+    print(status_text(merge(options.stores, options.store)), end="")
 
 
 def _status(options: argparse.Namespace) -> None:

@@ -11,9 +11,9 @@ import numpy as np
 
 from jaxlogit.core.status import Status
 from jaxlogit.study import Study, StudyResult
+from jaxlogit.study.asked import record_of
 from jaxlogit.study.cells import Cell
 from jaxlogit.study.measures import Replicates
-from jaxlogit.study.spec import record_of
 from jaxlogit.study.store import Group, Task, open_store, write_part
 
 ODD = "a_b & <c>|*d*"

@@ -14,6 +14,7 @@ import pytest
 import jaxlogit as jl
 from jaxlogit.cli import main
 from jaxlogit.frame import design, read_table
+from jaxlogit.study import StudyResult
 
 SPEC = """
 name = "mini"
@@ -182,18 +183,28 @@ def test_help_loads_nothing_heavy():
     assert run.stdout.strip() == "[]"
 
 
-def test_interrupt_exits_130_and_keeps_what_is_finished(folder, tmp_path):
+@pytest.mark.parametrize(
+    ("number", "code", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+def test_a_stop_keeps_what_is_finished_and_says_so(folder, tmp_path, number, code, word):
     command = [sys.executable, "-m", "jaxlogit", "study", "run", str(folder / "mini.toml"),
                "--store", str(tmp_path), "--replicates", "400000"]  # fmt: skip
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as run:
         deadline = time.monotonic() + 120
         while not list((tmp_path / "parts").glob("*.parquet")) and time.monotonic() < deadline:
             time.sleep(0.05)
-        run.send_signal(signal.SIGINT)
+        run.send_signal(number)
         out, err = run.communicate()
-    assert run.returncode == 130
+    assert run.returncode == code
     assert out == b""
-    assert err.decode().splitlines()[-1] == "jaxlogit: interrupted; finished parts are kept"
+    found = re.fullmatch(
+        rf"jaxlogit: {word}: ([\d,]+) of 400,000 replicates are done, running again resumes",
+        err.decode().splitlines()[-1],
+    )
+    assert found is not None
+    kept = StudyResult.from_store(tmp_path)
+    assert kept.n_replicates("main", "ml:lr") == int(found[1].replace(",", "")) > 0
     assert b"Traceback" not in err
 
 

@@ -11,12 +11,12 @@ from jaxlogit.core.status import Status
 from jaxlogit.report import study_text
 from jaxlogit.resampling import kinds
 from jaxlogit.study import METHODS, Study, StudyResult
+from jaxlogit.study.asked import record_of
 from jaxlogit.study.methods import ALLOWED, BootstrapSettings
 from jaxlogit.study.nested import PARTS, coverage_limit, subsets
 from jaxlogit.study.resample import plan
 from jaxlogit.study.run import run_record
 from jaxlogit.study.simulate import outcomes
-from jaxlogit.study.spec import record_of
 from jaxlogit.study.store import COLUMNS
 
 ROUNDING = 1e-7

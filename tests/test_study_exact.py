@@ -9,11 +9,11 @@ import pytest
 from jaxlogit import datasets
 from jaxlogit.report.exact import exact_text
 from jaxlogit.study import METHODS, Study, enumeration, weighted
+from jaxlogit.study.asked import record_of
 from jaxlogit.study.cells import cell_from_arrays
 from jaxlogit.study.designs import DataSets
 from jaxlogit.study.enumeration import binomial, enumerate_outcomes, merge_rows
 from jaxlogit.study.measures import Replicates, compare, measure
-from jaxlogit.study.spec import record_of
 from jaxlogit.study.store import COLUMNS
 from jaxlogit.study.tabulate import tabulate
 

@@ -13,11 +13,11 @@ import pytest
 
 from jaxlogit import Status, fit
 from jaxlogit.study import METHODS, Study, StudyResult
+from jaxlogit.study.asked import record_of
 from jaxlogit.study.measures import Replicates, compare, measure
 from jaxlogit.study.progress import Tally, _duration
 from jaxlogit.study.run import run_record
 from jaxlogit.study.simulate import outcomes
-from jaxlogit.study.spec import record_of
 from jaxlogit.study.store import COLUMNS, Group, Task
 from jaxlogit.study.tabulate import row_status
 

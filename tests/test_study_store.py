@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from jaxlogit.study import METHODS, Study, StudyResult
+from jaxlogit.study.asked import record_of
 from jaxlogit.study.files import locked
 from jaxlogit.study.measures import Replicates
 from jaxlogit.study.record import read_record, write_record
-from jaxlogit.study.spec import record_of
 from jaxlogit.study.store import COLUMNS, Group, Task, missing, open_store, scan, write_part
 
 TERMS = ("base", "effect")

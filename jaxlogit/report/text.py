@@ -67,13 +67,18 @@ def status_text(result: "StudyResult") -> str:
     record = result.record
     rows = []
     for cell in record.cells:
+        done = result.settled(cell.label)
         for method in record.methods:
             held = result.n_replicates(cell.label, method)
-            left = max(record.replicates - held, 0)
-            rows.append([cell.label, method, f"{held:,}", f"{left:,}"])
+            left = 0 if done else max(record.replicates - held, 0)
+            which = result.which(cell.label, method)
+            rows.append([cell.label, method, f"{held:,}", f"{left:,}", which])
     size = sum(part.path.stat().st_size for part in result.parts)
     made = ", ".join(f"{name} {version}" for name, version in record.versions.items())
     random = record.random
+    header = ["cell", "method", "replicates", "left", "which"]
+    if not any(row[-1] for row in rows):  # all of them from 0 on
+        header, rows = header[:-1], [row[:-1] for row in rows]
     lines = [
         f"Study {record.name} in {result.store}: seed {record.seed}, "
         f"{record.replicates:,} replicates asked for",
@@ -82,7 +87,7 @@ def status_text(result: "StudyResult") -> str:
         f"random numbers {random['implementation']}, "
         f"threefry_partitionable {random['threefry_partitionable']}",
         "",
-        table(["cell", "method", "replicates", "left"], rows),
+        table(header, rows),
     ]
     return "\n".join(lines) + "\n"
 
@@ -102,7 +107,10 @@ def _heading(result: "StudyResult", markdown: bool) -> str:
         shape = f"{cell.n_rows:,} rows, {len(cell.names)} coefficients"
         if cell.n_dropped:
             shape += f" ({cell.n_dropped:,} rows with missing values left out)"
-        lines.append(f"Cell {cell.label}: {text} replicates, {shape}")
+        done = ""
+        if record.precision is not None and result.settled(cell.label):
+            done = f" (done: every coverage's error is below {record.precision.target_mcse:g})"
+        lines.append(f"Cell {cell.label}: {text} replicates{done}, {shape}")
     if result.damaged:
         lines.append(f"{len(result.damaged)} damaged parts are left out: run the study again")
     # Two spaces end a line in Markdown.

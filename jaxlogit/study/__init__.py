@@ -1,6 +1,7 @@
 """Coverage studies: simulate, fit, tabulate, resume, and measure with Monte Carlo errors."""
 
 from jaxlogit.study.exact import ExactResult
+from jaxlogit.study.merge import merge
 from jaxlogit.study.methods import METHODS
 from jaxlogit.study.result import Replay, StudyResult
 from jaxlogit.study.spec import Study
@@ -14,6 +15,7 @@ __all__ = [
     "Study",
     "StudyResult",
     "bundled",
+    "merge",
     "summarise",
     "summary_table",
 ]

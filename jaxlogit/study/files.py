@@ -19,13 +19,24 @@ def write_atomic(path: Path, content: bytes | memoryview) -> None:
     """Write a file that is seen complete or not at all, whenever the process dies.
 
     The content reaches the disk before the name does, and the name before this returns.
+
+    Raises
+    ------
+    OSError
+        The file could not be written, a full disk for instance; nothing of it is left.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
-    with open(temporary, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException as error:
+        temporary.unlink(missing_ok=True)  # half a file takes room on a disk that may be full
+        if isinstance(error, OSError) and error.errno is not None:
+            raise OSError(error.errno, error.strerror, str(path)) from None
+        raise
     sync_folder(path.parent)
 
 

@@ -9,13 +9,30 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxlogit.study.cells import Cell
 from jaxlogit.study.record import Record
 from jaxlogit.study.store import Group, Task
 
 LINE_SECONDS = 10.0
 """Least time between two lines of a log."""
 
-Advance = Callable[[Task, Sequence[Group]], None]
+Counts = list[tuple[str, float, str, int, int, int]]
+"""Of one part: method, term, intervals that held the truth, defined intervals, intervals."""
+
+Advance = Callable[[Task, Counts], None]
+
+
+def counted(cell: Cell, groups: Sequence[Group]) -> Counts:
+    """What progress is told of a finished task."""
+    truth = dict(zip(cell.names, cell.truth, strict=True))
+    counts = []
+    for group in groups:
+        rows, value = group.rows, truth[group.term]
+        inside = (rows.lower <= value) & (value <= rows.upper)
+        defined = int(np.sum(rows.has_interval))
+        shown = (group.method, group.level, group.term)
+        counts.append((*shown, int(np.sum(inside)), defined, inside.size))
+    return counts
 
 
 @dataclass
@@ -45,22 +62,20 @@ class Tally:
     covered: dict[tuple[str, str, float, str], tuple[int, int]] = field(default_factory=dict)
 
     def add(self, record: Record, task: Task, groups: Sequence[Group]) -> None:
+        """Count one finished task by its rows."""
+        self.count(task, counted(record.cell(task.cell), groups))
+
+    def count(self, task: Task, counts: Counts) -> None:
         """Count one finished task."""
         self.done += task.stop - task.start
         if not self.warm_up and self.done < self.total:
             self.warm_up, self.started = self.done, time.monotonic()
-        cell = record.cell(task.cell)
-        truth = dict(zip(cell.names, cell.truth, strict=True))
-        for group in groups:
-            defined = int(np.sum(group.rows.has_interval))
-            inside = (group.rows.lower <= truth[group.term]) & (
-                truth[group.term] <= group.rows.upper
-            )
-            self.rows += inside.size
-            self.undefined += inside.size - defined
-            key = task.cell, group.method, group.level, group.term
+        for method, level, term, inside, defined, rows in counts:
+            self.rows += rows
+            self.undefined += rows - defined
+            key = task.cell, method, level, term
             hits, n = self.covered.get(key, (0, 0))
-            self.covered[key] = hits + int(np.sum(inside)), n + defined
+            self.covered[key] = hits + inside, n + defined
 
     def text(self) -> str:
         """Rate, time left, share of undefined intervals, worst coverage error."""
@@ -92,33 +107,36 @@ def shown(record: Record, tasks: Sequence[Task], folder: Path, progress: bool) -
     """
     tally = Tally(sum(task.stop - task.start for task in tasks), time.monotonic())
     if progress:
-        left = f"{tally.total:,} replicates to compute" if tasks else "nothing left to compute"
+        most = "" if record.precision is None else "at most "
+        left = (
+            f"{most}{tally.total:,} replicates to compute" if tasks else "nothing left to compute"
+        )
         print(f"{record.name}: {left}, results in {folder}", file=sys.stderr, flush=True)
     if not progress or not tasks:
-        yield lambda task, groups: None
+        yield lambda task, counts: None
     elif sys.stderr.isatty():
-        with _bar(record, tally) as advance:
+        with _bar(record.name, tally) as advance:
             yield advance
     else:
-        yield _lines(record, tally)
+        yield _lines(record.name, tally)
 
 
-def _lines(record: Record, tally: Tally) -> Advance:
+def _lines(name: str, tally: Tally) -> Advance:
     said = time.monotonic()
 
-    def advance(task: Task, groups: Sequence[Group]) -> None:
+    def advance(task: Task, counts: Counts) -> None:
         nonlocal said
-        tally.add(record, task, groups)
+        tally.count(task, counts)
         if tally.done == tally.total or time.monotonic() - said >= LINE_SECONDS:
             said = time.monotonic()
-            line = f"{record.name}: {tally.done:,}/{tally.total:,}, {tally.text()}"
+            line = f"{name}: {tally.done:,}/{tally.total:,}, {tally.text()}"
             print(line, file=sys.stderr, flush=True)
 
     return advance
 
 
 @contextmanager
-def _bar(record: Record, tally: Tally) -> Iterator[Advance]:
+def _bar(name: str, tally: Tally) -> Iterator[Advance]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
@@ -130,10 +148,10 @@ def _bar(record: Record, tally: Tally) -> Iterator[Advance]:
         TextColumn("{task.fields[text]}"),
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        item = bar.add_task(record.name, total=tally.total, text="compiling")
+        item = bar.add_task(name, total=tally.total, text="compiling")
 
-        def advance(task: Task, groups: Sequence[Group]) -> None:
-            tally.add(record, task, groups)
+        def advance(task: Task, counts: Counts) -> None:
+            tally.count(task, counts)
             bar.update(item, completed=tally.done, text=tally.text())
 
         yield advance

@@ -11,7 +11,7 @@ import io
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from jaxlogit.study.cells import EXTRA_COLUMNS, Array, Cell, canonical_json
 from jaxlogit.study.designs import source_from, words
 from jaxlogit.study.files import write_atomic
 from jaxlogit.study.methods import BootstrapSettings, resampled
+from jaxlogit.study.precision import Precision
 
 FORMAT = 2
 """Counts up when older code could misread newer stores."""
@@ -56,6 +57,8 @@ class Record:
         See `jaxlogit.study.simulate.random_record`.
     bootstrap : BootstrapSettings or None
         Of the methods that resample; None before there is one.
+    precision : Precision or None
+        When cells are done before their last replicate; it changes no row.
     versions : dict
         Software that made the store first.
     """
@@ -72,6 +75,7 @@ class Record:
     random: Mapping[str, Any]
     versions: Mapping[str, str]
     bootstrap: BootstrapSettings | None = None
+    precision: Precision | None = None
 
     def identity(self, cell: Cell, methods: Sequence[str]) -> str:
         """Hash of all that rows of these methods in one cell depend on; every part carries it."""
@@ -137,6 +141,7 @@ def merged(old: Record, new: Record, store: Path) -> Record:
         replicates=max(old.replicates, new.replicates),
         significance=new.significance,
         bootstrap=new.bootstrap or old.bootstrap,
+        precision=new.precision,
         methods=(*old.methods, *(m for m in new.methods if m not in old.methods)),
     )
 
@@ -151,6 +156,10 @@ def _fixed_keys(old: Record, new: Record) -> list[tuple[str, Any, Any]]:
     if old.bootstrap is not None and new.bootstrap is not None:
         here, there = old.bootstrap.to_dict(), new.bootstrap.to_dict()
         keys += [(f"bootstrap.{key}", here[key], there[key]) for key in here]
+    if old.precision is not None and new.precision is not None:
+        common = min(old.replicates, new.replicates)  # looks were set beforehand
+        here, there = (list(looks.below(common)) for looks in (old.precision, new.precision))
+        keys.append(("looks", here, there))
     names = {
         "implementation": "the random number implementation",
         "threefry_partitionable": "jax_threefry_partitionable",
@@ -218,6 +227,7 @@ def write_record(folder: Path, record: Record) -> None:
         "significance": record.significance,
         "methods": list(record.methods),
         **({} if record.bootstrap is None else {"bootstrap": record.bootstrap.to_dict()}),
+        **({} if record.precision is None else asdict(record.precision)),
         "source": dict(record.source),
         "cells": cells,
         "random": dict(record.random),
@@ -259,12 +269,14 @@ def read_record(folder: Path, spare: Sequence[Cell] = ()) -> Record:
         raise ValueError(f"{path} has format {content['format']}; this version reads {FORMAT}")
     keys = ("name", "seed", "null", "replicates", "significance", "source", "random")
     settings = content.get("bootstrap")
+    looks = content.get("looks")
     return Record(
         **{key: content[key] for key in keys},
         versions=content["versions"],
         levels=tuple(content["levels"]),
         methods=tuple(content["methods"]),
         bootstrap=None if settings is None else BootstrapSettings(**settings),
+        precision=None if looks is None else Precision(content["target_mcse"], tuple(looks)),
         cells=tuple(_read_cell(folder, entry, spare) for entry in content["cells"]),
     )
 

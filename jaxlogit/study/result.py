@@ -15,12 +15,14 @@ from jaxlogit.report.page import write_report
 from jaxlogit.report.protocol import protocol_text
 from jaxlogit.report.warnings import warnings
 from jaxlogit.study.cells import MAX_REPLICATES, Cell, integer
+from jaxlogit.study.looks import settled
 from jaxlogit.study.measures import Array, Measure, Replicates, compare, measure
 from jaxlogit.study.methods import RESAMPLED
 from jaxlogit.study.nested import PARTS, coverage_limit
 from jaxlogit.study.places import groups, pair_columns, pair_place, pairs, place
 from jaxlogit.study.record import Record, read_record
 from jaxlogit.study.resample import holds
+from jaxlogit.study.shards import ranges_text
 from jaxlogit.study.simulate import simulate
 from jaxlogit.study.store import COLUMNS, Part, read_rows, scan
 from jaxlogit.study.tabulate import tabulate
@@ -45,12 +47,15 @@ class StudyResult:
         The files that are whole.
     damaged : tuple of (path, reason)
         Files left out of every table; running the study again replaces them.
+    left : int
+        Replicates that the run which gave this did not come to before its `max_time`.
     """
 
     store: Path
     record: Record
     parts: tuple[Part, ...]
     damaged: tuple[tuple[Path, str], ...] = ()
+    left: int = 0
 
     @classmethod
     def from_store(cls, store: str | Path) -> "StudyResult":
@@ -70,6 +75,21 @@ class StudyResult:
         """Replicates stored of one method in one cell."""
         held = (p for p in self.parts if p.cell == cell and method in p.methods)
         return sum(part.stop - part.start for part in held)
+
+    def which(self, cell: str, method: str) -> str:
+        """The replicates stored of one method in one cell; empty if from 0 on without a gap."""
+        held = [p for p in self.parts if p.cell == cell and method in p.methods]
+        return ranges_text([(part.start, part.stop) for part in held])
+
+    def settled(self, cell: str) -> bool:
+        """Whether a cell was done at a look, by the study's `target_mcse`."""
+        held = {self.n_replicates(cell, method) for method in self.record.methods}
+        if self.record.precision is None or len(held) != 1:
+            return False
+        (look,) = held
+        at_look = look in self.record.precision.looks
+        own, methods = self.record.cell(cell), self.record.methods
+        return at_look and settled(self.parts, self.record, own, methods, look)
 
     def summary(self) -> pd.DataFrame:
         """Every measure and its Monte Carlo standard error, by cell, method and term.

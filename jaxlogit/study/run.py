@@ -1,16 +1,20 @@
-"""Running a study: simulate a chunk of replicates, fit it, tabulate every method, write a part."""
+"""Running a study: what a store lacks is cut into chunks, computed, and written part by part."""
 
 import shutil
 import tempfile
 import weakref
+from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
+from jaxlogit.study.clock import Clock
+from jaxlogit.study.engines import Engine, opened, results
+from jaxlogit.study.looks import rounds
 from jaxlogit.study.progress import shown
 from jaxlogit.study.record import Record
 from jaxlogit.study.result import StudyResult
-from jaxlogit.study.simulate import simulate
-from jaxlogit.study.store import missing, open_store, write_part
-from jaxlogit.study.tabulate import tabulate
+from jaxlogit.study.shards import Shard, of_shard
+from jaxlogit.study.store import Task, missing, n_written, open_store, save_part
 
 CHUNK = 10_000
 """Most replicates in one part: seconds of work, so that little is lost to a killed run."""
@@ -25,12 +29,35 @@ CHUNK_FITS = 20_000
 """Most bootstrap replicates in one part: seconds of work, or a minute where many are separated."""
 
 
+@dataclass(frozen=True)
+class Manner:
+    """How a study is run; nothing of it changes a result.
+
+    Attributes
+    ----------
+    engine, shard, max_time
+        As in `Study.run`.
+    progress : bool
+    chunk : int or None
+        Replicates per part, instead of a number that suits the design.
+    """
+
+    engine: Engine = None
+    shard: Shard | None = None
+    max_time: float | None = None
+    progress: bool = True
+    chunk: int | None = None
+
+
 def run_record(
     record: Record,
     store: str | Path | None = None,
     *,
     progress: bool = True,
     chunk: int | None = None,
+    engine: Engine = None,
+    shard: Shard | None = None,
+    max_time: float | None = None,
 ) -> StudyResult:
     """Compute what a store lacks of a study; see `Study.run`.
 
@@ -38,16 +65,17 @@ def run_record(
     ----------
     record : Record
         The study's settings and cells.
-    store, progress
+    store, progress, engine, shard, max_time
         As in `Study.run`.
     chunk : int, optional
         Replicates per part, instead of a number that suits the design. It changes no result.
     """
+    manner = Manner(engine, shard, max_time, progress, chunk)
     if store is not None:
-        return _fill(Path(store), record, progress, chunk)
+        return _fill(Path(store), record, manner)
     folder = tempfile.mkdtemp(prefix="jaxlogit-")
     try:
-        result = _fill(Path(folder), record, progress, chunk)
+        result = _fill(Path(folder), record, manner)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -55,7 +83,38 @@ def run_record(
     return result
 
 
-def _fill(folder: Path, asked: Record, progress: bool, chunk: int | None) -> StudyResult:
+def _fill(folder: Path, asked: Record, manner: Manner) -> StudyResult:
+    chunk = manner.chunk or chunk_size(asked, manner.shard)
+    clock = Clock(manner.max_time)
+    wanted = {cell.label for cell in asked.cells}
+    with opened(manner.engine) as pool, open_store(folder, asked) as (record, parts):
+
+        def lacking(limit: int) -> list[Task]:
+            every = missing(parts, record, asked.methods, limit, chunk)
+            tasks = [task for task in every if task.cell in wanted]
+            return tasks if manner.shard is None else of_shard(tasks, manner.shard, asked, chunk)
+
+        tasks = lacking(asked.replicates)
+        before, total = tuple(parts), sum(task.stop - task.start for task in tasks)
+        with shown(record, tasks, folder, manner.progress) as advance:
+            try:
+                for some in rounds(record, asked.methods, asked.replicates, parts, lacking):
+                    for task, found in results(pool, record, some, clock):
+                        parts.append(save_part(folder, record, task, found.content))
+                        advance(task, found.counts)
+                    if clock.stopped:
+                        break
+            except KeyboardInterrupt as stop:
+                done = n_written(folder, before)  # the stop may fall between a part and its count
+                stop.args = (f"{done:,} of {total:,} replicates are done, running again resumes",)
+                raise
+    left = total - n_written(folder, before) if clock.stopped else 0
+    parts.sort(key=lambda part: (part.cell, part.start))
+    return StudyResult(folder, record, tuple(parts), left=left)
+
+
+def chunk_size(asked: Record, shard: Shard | None) -> int:
+    """Replicates per part that suit the design; the same for every run of a specification."""
     # A design of its own for each data set counts with all its columns.
     rows = max(
         cell.n_rows * (1 if cell.source is None else len(cell.names)) for cell in asked.cells
@@ -66,17 +125,6 @@ def _fill(folder: Path, asked: Record, progress: bool, chunk: int | None) -> Stu
     if asked.bootstrap is not None:
         each = asked.bootstrap.replicates
         most = min(most, CHUNK_FITS // each, CHUNK_OUTCOMES // (rows * each))
-    chunk = chunk or max(1, most)
-    with open_store(folder, asked) as (record, parts):
-        labels = {cell.label for cell in asked.cells}
-        tasks = missing(parts, record, asked.methods, asked.replicates, chunk)
-        tasks = [task for task in tasks if task.cell in labels]
-        with shown(record, tasks, folder, progress) as advance:
-            for task in tasks:
-                cell = record.cell(task.cell)
-                data = simulate(cell, record.seed, task.start, task.stop)
-                groups = list(tabulate(record, cell, data, task.methods, task.start))
-                parts.append(write_part(folder, record, task, groups))
-                advance(task, groups)
-    parts.sort(key=lambda part: (part.cell, part.start))
-    return StudyResult(folder, record, tuple(parts))
+    if shard is not None:  # each shard has something to do
+        most = min(most, ceil(asked.replicates * len(asked.cells) / shard.count))
+    return max(1, most)

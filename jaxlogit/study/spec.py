@@ -9,24 +9,17 @@ from typing import Any
 import numpy as np
 
 from jaxlogit.report.protocol import protocol_text
+from jaxlogit.study.asked import check, record_of
 from jaxlogit.study.cells import MAX_REPLICATES, Cell, integer
+from jaxlogit.study.engines import Engine
 from jaxlogit.study.exact import ExactResult, exact_record
-from jaxlogit.study.grid import cells, points
-from jaxlogit.study.methods import METHODS, check_bootstrap, check_methods
-from jaxlogit.study.record import Record, versions
-from jaxlogit.study.resample import plan
+from jaxlogit.study.grid import cells
+from jaxlogit.study.methods import METHODS
+from jaxlogit.study.precision import check_precision
 from jaxlogit.study.result import Replay, StudyResult, replay
 from jaxlogit.study.run import run_record
-from jaxlogit.study.settings import (
-    SETTINGS,
-    Settings,
-    check_levels,
-    check_name,
-    check_settings,
-    described,
-    number,
-)
-from jaxlogit.study.simulate import random_record
+from jaxlogit.study.settings import SETTINGS, number
+from jaxlogit.study.shards import read_shard
 from jaxlogit.study.toml import read_toml
 
 
@@ -60,6 +53,12 @@ class Study:
     significance : float, optional
         A test rejects where p ≤ significance; 1 − level by default, for each level its own. A
         bootstrap method has no p-value: it rejects at 1 − level, a null outside its interval.
+    target_mcse : float, optional
+        A cell is done at the first of `looks` where the Monte Carlo standard error of every
+        coverage is certain to be below this; see `jaxlogit.study.precision`.
+    looks : sequence of int, optional
+        With `target_mcse`: replicates after which that is asked; 1,000, 2,000, 4,000, ... by
+        default. `replicates` is then the most.
     data : str, path or data frame, optional
         A CSV or Parquet file, the name of a bundled data set, or a pandas frame.
     formula : str, optional
@@ -136,6 +135,8 @@ class Study:
     bootstrap: Any = None
     null: float = 0.0
     significance: float | None = None
+    target_mcse: float | None = None
+    looks: Sequence[int] | None = None
     data: Any = None
     formula: str | None = None
     subset: str | None = None
@@ -159,23 +160,7 @@ class Study:
     grid: Any = None
 
     def __post_init__(self) -> None:
-        check_name(self.name)
-        _set(self, "seed", integer("seed", self.seed, 0, 2**63 - 1))
-        _set(self, "replicates", integer("replicates", self.replicates, 1, MAX_REPLICATES))
-        _set(self, "level", check_levels(self.level))
-        _set(self, "null", number("null", self.null, -np.inf, np.inf))
-        methods = check_methods(self.methods)
-        _set(self, "methods", methods)
-        _set(self, "bootstrap", check_bootstrap(self.bootstrap, methods, max(self.levels)))
-        if self.significance is None and len(self.levels) == 1:
-            # Rounded so that 1 − 0.95 is 0.05, not 0.050000000000000044.
-            _set(self, "significance", round(1.0 - self.levels[0], 12))
-        if self.significance is not None:
-            _set(self, "significance", number("significance", self.significance, 0.0, 1.0))
-        if self.grid is None:
-            check_settings(Settings(**self.settings))
-        else:
-            points(self.grid)
+        check(self)
 
     @property
     def levels(self) -> tuple[float, ...]:
@@ -231,7 +216,11 @@ class Study:
         self,
         store: str | Path | None = None,
         replicates: int | None = None,
+        engine: Engine = None,
         progress: bool = True,
+        *,
+        shard: str | None = None,
+        max_time: float | None = None,
     ) -> StudyResult:
         """Simulate, fit and tabulate what the store does not hold yet.
 
@@ -242,8 +231,18 @@ class Study:
             with the result.
         replicates : int, optional
             Instead of the study's own number.
+        engine : str or concurrent.futures.Executor, optional
+            Where the work is done, by default in this process. "dask" (or "dask:4") starts a
+            local cluster (of 4 workers) and "tcp://host:8786" uses the Dask scheduler there (extra
+            `cluster`); a script needs its `if __name__ == "__main__":`, as workers are spawned.
+            An executor must not fork. Every engine gives the same rows.
         progress : bool
             Show progress on standard error.
+        shard : str, optional
+            "3/16" computes the third of 16 shares of the work; see `jaxlogit.study.merge`.
+        max_time : float, optional
+            Seconds after which no chunk is begun that would not end in time. What is left is in
+            `StudyResult.left`; running again resumes.
 
         Returns
         -------
@@ -253,7 +252,11 @@ class Study:
         Raises
         ------
         ValueError, TypeError
-            The store holds another study, is in use, or the study's data break a rule.
+            The store holds another study, is in use, or the study's data break a rule; no such
+            engine or shard.
+        OSError
+            No scheduler answers (ConnectionError), a chunk failed again and again
+            (ChildProcessError), or a part cannot be written.
 
         Examples
         --------
@@ -267,7 +270,16 @@ class Study:
         if replicates is None:
             replicates = self.replicates
         replicates = integer("replicates", replicates, 1, MAX_REPLICATES)
-        return run_record(replace(record_of(self), replicates=replicates), store, progress=progress)
+        if max_time is not None:
+            max_time = number("max_time", max_time, 0.0, np.inf)
+        precision = check_precision(self.target_mcse, self.looks, replicates)
+        if precision is not None and shard is not None:
+            raise ValueError("shard goes without target_mcse: no shard sees all of a cell")
+        record = replace(record_of(self), replicates=replicates, precision=precision)
+        return run_record(
+            record, store, engine=engine, progress=progress, max_time=max_time,
+            shard=None if shard is None else read_shard(shard),
+        )  # fmt: skip
 
     def exact(self, progress: bool = True) -> ExactResult:
         """Fit every outcome that there is, and weight it by its probability.
@@ -332,28 +344,3 @@ class Study:
             The design, the outcomes `y` (n,), and a table with one row per method and term.
         """
         return replay(record_of(self), cell, replicate)
-
-
-def record_of(study: Study) -> Record:
-    """The record a new store of this study would have; reads and checks the design."""
-    if study.bootstrap is not None:
-        for cell in study.cells:
-            plan(cell, study.seed, study.bootstrap, study.levels)
-    return Record(
-        name=study.name,
-        seed=study.seed,
-        levels=study.levels,
-        null=study.null,
-        replicates=study.replicates,
-        significance=study.significance,
-        methods=tuple(study.methods),
-        bootstrap=study.bootstrap,
-        cells=study.cells,
-        source=described(study.settings, study.grid),
-        random=random_record(),
-        versions=versions(),
-    )
-
-
-def _set(study: Study, name: str, value: Any) -> None:
-    object.__setattr__(study, name, value)  # the record is frozen once this has run

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -181,13 +181,17 @@ def _read_footer(path: Path, record: Record) -> Part | str:
 
 
 def missing(
-    parts: Iterable[Part], record: Record, methods: Sequence[str], replicates: int, chunk: int
+    parts: "Iterable[Part | Task]",
+    record: Record,
+    methods: Sequence[str],
+    replicates: int,
+    chunk: int,
 ) -> list[Task]:
     """What is left to compute: every cell's lacking replicates and methods, in chunks.
 
     Parameters
     ----------
-    parts : iterable of Part
+    parts : iterable of Part or Task
         What the store holds.
     record : Record
         For its cells.
@@ -211,13 +215,11 @@ def missing(
     return tasks
 
 
-def write_part(folder: Path, record: Record, task: Task, groups: Iterable[Group]) -> Part:
-    """Write one part atomically: a row group for every method, level and term.
+def part_content(record: Record, task: Task, groups: Iterable[Group]) -> bytes:
+    """One part as the content of a Parquet file: a row group for each method, level and term.
 
     Parameters
     ----------
-    folder : path
-        The store.
     record : Record
         For the identity of the cell.
     task : Task
@@ -225,32 +227,54 @@ def write_part(folder: Path, record: Record, task: Task, groups: Iterable[Group]
     groups : iterable of Group
         Method by method, level by level, and the terms of each in the order of the cell's names.
     """
-    cell = record.cell(task.cell)
+    schema = RESAMPLED_SCHEMA if resampled(task.methods) else SCHEMA
+    return content_of_tables(record, task, (_table(task, group, schema) for group in groups))
+
+
+def content_of_tables(record: Record, task: Task, tables: Iterable[pa.Table]) -> bytes:
+    """`part_content` of tables that have one schema, each a row group."""
     note = {
-        "identity": record.identity(cell, task.methods),
+        "identity": record.identity(record.cell(task.cell), task.methods),
         "cell": task.cell,
         "start": task.start,
         "stop": task.stop,
         "methods": list(task.methods),
     }
-    plain = RESAMPLED_SCHEMA if resampled(task.methods) else SCHEMA
-    schema = plain.with_metadata({"jaxlogit": json.dumps(note)})
+    tables = iter(tables)
+    first = next(tables)
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(
         sink,
-        schema,
+        first.schema.with_metadata({"jaxlogit": json.dumps(note)}),
         compression="zstd",
         use_dictionary=["cell", "method", "level", "term", "status"],  # pyright: ignore[reportArgumentType]
         column_encoding={"replicate": "DELTA_BINARY_PACKED"},
     ) as writer:
-        for group in groups:
-            table = _table(task, group, schema)
+        for table in chain([first], tables):
             writer.write_table(table, row_group_size=table.num_rows)
-    content = memoryview(sink.getvalue())
-    name = f"part-{cell.address:08x}-{task.start:010d}-{task.stop:010d}-{content_digest(content)}"
+    return sink.getvalue().to_pybytes()
+
+
+def save_part(folder: Path, record: Record, task: Task, content: bytes) -> Part:
+    """Write what `part_content` gave, atomically, under a name that ends with its digest."""
+    address = record.cell(task.cell).address
+    name = f"part-{address:08x}-{task.start:010d}-{task.stop:010d}-{content_digest(content)}"
     path = folder / "parts" / f"{name}.parquet"
     write_atomic(path, content)
     return Part(path, task.cell, task.start, task.stop, task.methods, pq.read_metadata(path))
+
+
+def n_written(folder: Path, before: Iterable[Part]) -> int:
+    """Replicates in parts that a store did not have before, by the parts' names."""
+    names = {part.path.name for part in before}
+    new = [path.stem.split("-") for path in (folder / "parts").glob("part-*.parquet")
+           if path.name not in names]  # fmt: skip
+    return sum(int(stop) - int(start) for _, _, start, stop, _ in new)
+
+
+def write_part(folder: Path, record: Record, task: Task, groups: Iterable[Group]) -> Part:
+    """Write the rows of one part: `save_part` of its `part_content`."""
+    return save_part(folder, record, task, part_content(record, task, groups))
 
 
 def _table(task: Task, group: Group, schema: pa.Schema) -> pa.Table:

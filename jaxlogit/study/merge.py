@@ -1,0 +1,146 @@
+"""Joining stores of one study: shards of it, or runs of several methods or ranges."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jaxlogit.study.cells import MAX_REPLICATES
+from jaxlogit.study.record import Record, merged, read_record
+from jaxlogit.study.result import StudyResult
+from jaxlogit.study.store import (
+    Part,
+    Task,
+    content_of_tables,
+    missing,
+    open_store,
+    save_part,
+    scan,
+)
+
+KEYS = ("method", "level", "term")
+"""What tells the row groups of a part apart, where the column is there."""
+
+
+def merge(stores: Sequence[str | Path], into: str | Path) -> StudyResult:
+    """Join stores of one study into one that holds what any of them holds.
+
+    The stores are read only. Their damaged parts are said on standard error and left out:
+    running the study into the new store computes them again.
+
+    Parameters
+    ----------
+    stores : sequence of path
+    into : path
+        A new folder, or a store of the same study that is added to.
+
+    Returns
+    -------
+    StudyResult
+        Over the joined store: the tables of one run.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        No store, another study (naming what differs), or two that hold different rows of the
+        same replicates (naming both files).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from jaxlogit.study import Study
+    >>> study = Study(name="dose", seed=1, replicates=200, methods=["ml:wald"],
+    ...               X=[[1, 0], [1, 1]], trials=[40, 40], truth=[-1.0, 0.5])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     halves = [f"{folder}/{i}" for i in (1, 2)]
+    ...     for i, half in enumerate(halves, 1):
+    ...         _ = study.run(half, shard=f"{i}/2", progress=False)
+    ...     merge(halves, f"{folder}/whole").n_replicates("main", "ml:wald")
+    200
+    """
+    if isinstance(stores, str | Path) or not stores:
+        raise ValueError(f"stores must be one or more folders: found {stores!r}")
+    folders, into = [Path(store) for store in stores], Path(into)
+    records = [read_record(folder) for folder in folders]
+    whole = records[0]
+    for folder, record in zip(folders, records, strict=True):
+        whole = _joined(folders[0], whole, folder, record)
+    with open_store(into, whole) as (record, held):
+        _joined(into, record, folders[0], whole)
+        for folder, own in zip(folders, records, strict=True):
+            parts, damaged = scan(folder, own)
+            for path, reason in damaged:
+                print(f"{path}: {reason}; left out", file=sys.stderr)
+            for part in parts:
+                _add(part, into, record, held)
+    held.sort(key=lambda part: (part.cell, part.start))
+    return StudyResult(into, record, tuple(held))
+
+
+def _joined(here: Path, record: Record, there: Path, other: Record) -> Record:
+    """One record for two stores; refuses what rows depend on, were it a last digit."""
+    try:
+        joined = merged(record, other, here)
+    except ValueError as error:
+        raise ValueError(f"{there} cannot be joined: {error}") from None
+    for cell in other.cells:
+        mine = next((own for own in record.cells if own.label == cell.label), None)
+        if mine is not None and record.identity(mine, ()) != other.identity(cell, ()):
+            raise ValueError(
+                f"{here} and {there} differ in the last digits of the design or truth of cell "
+                f"{cell.label}, as machines may round them: give both as numbers, and run again"
+            )
+    return joined
+
+
+def _add(part: Part, into: Path, record: Record, held: list[Part]) -> None:
+    """Bring one part in: whole where all of it is new, else what is new of it."""
+    known = [one for one in held if one.cell == part.cell and _shared(one, part) is not None]
+    if any(one.path.name == part.path.name for one in known):
+        return
+    for one in known:
+        _check_equal(one, part)
+    if not known:
+        task = Task(part.cell, part.start, part.stop, part.methods)
+        held.append(save_part(into, record, task, part.path.read_bytes()))
+        return
+    begin = Task(part.cell, part.start, part.start, ())  # holds nothing, but cuts
+    for task in missing([*known, begin], record, part.methods, part.stop, MAX_REPLICATES):
+        if task.cell == part.cell and task.start >= part.start:
+            content = content_of_tables(record, task, [table for _, table in _rows(part, task)])
+            held.append(save_part(into, record, task, content))
+
+
+def _shared(one: Part, other: Part) -> Task | None:
+    """What two parts of a cell both hold."""
+    start, stop = max(one.start, other.start), min(one.stop, other.stop)
+    methods = tuple(method for method in one.methods if method in other.methods)
+    return Task(one.cell, start, stop, methods) if methods and start < stop else None
+
+
+def _check_equal(one: Part, other: Part) -> None:
+    """Refuse two parts whose rows of the same replicates differ."""
+    shared = _shared(one, other)
+    assert shared is not None
+    rows = dict(_rows(other, shared))
+    for key, table in _rows(one, shared):
+        for name in table.column_names:
+            here, there = (t[name].to_numpy() for t in (table, rows[key]))
+            if not np.array_equal(here, there, equal_nan=here.dtype.kind == "f"):
+                raise ValueError(
+                    f"{one.path} and {other.path} differ in {name} of {', '.join(map(str, key))} "
+                    f"on replicates {shared.start:,} to {shared.stop - 1:,}: leave one of them out"
+                )
+
+
+def _rows(part: Part, task: Task) -> Iterator[tuple[tuple, pa.Table]]:
+    """A task's rows in a part: a table for each of its row groups, and what the group is of."""
+    with pq.ParquetFile(part.path, metadata=part.footer) as file:
+        for group in range(file.num_row_groups):
+            table = file.read_row_group(group).replace_schema_metadata()
+            key = tuple(table[name][0].as_py() for name in KEYS if name in table.column_names)
+            if key[0] in task.methods:
+                yield key, table.slice(task.start - part.start, task.stop - task.start)
