@@ -23,9 +23,6 @@ from jaxlogit.resampling.records import (
 from jaxlogit.resampling.sample import Sample, sample_of
 from jaxlogit.resampling.scheme import MOST, Scheme
 
-NO_ERRORS = ("score", "jackknife")
-"""Schemes whose replicates have no standard errors, or no distribution."""
-
 
 @dataclass(frozen=True, eq=False)
 class Bootstrap:
@@ -85,9 +82,10 @@ class Bootstrap:
         """Standard errors of the replicates' coefficients, like `coef`; computed when asked for.
 
         From each replicate's own information, or from its sums of scores over clusters (CR0)
-        where clusters were drawn; nan where a coefficient is not finite.
+        where clusters were drawn; nan where a coefficient is not finite. Of FLIC and FLAC there
+        are none with clusters: ValueError.
         """
-        self._refuse_without_errors("std_error")
+        replicates.check_errors(self._scheme, self._fit._penalty, "std_error")
         wanted = functional(None, None, self.names)
         return self._out(np.stack([self._errors(b, wanted) for b in range(len(self._status))]))
 
@@ -115,11 +113,6 @@ class Bootstrap:
     def _errors(self, b: int, wanted: Functional) -> np.ndarray:
         numbers = np.arange(self.n_replicates, dtype=np.uint32)
         return replicates.std_errors(self._sample(b), numbers, self._coef[b], wanted)
-
-    def _refuse_without_errors(self, what: str) -> None:
-        if self.scheme in NO_ERRORS:
-            raise ValueError(f"{what} is not defined with scheme {self.scheme!r}, which fits no "
-                             "replicate with a standard error")  # fmt: skip
 
     # -- inference -------------------------------------------------------------------------
 
@@ -158,6 +151,8 @@ class Bootstrap:
         """
         level, wanted = check_level(level), functional(contrasts, transform, self.names)
         inference.check_kind(self._scheme, self.n_replicates, level, kind)
+        if kind == "studentized":
+            replicates.check_errors(self._scheme, self._fit._penalty, f"kind {kind!r}")
         found = []
         for b, (coef, status) in enumerate(zip(self._coef, self._status, strict=True)):
             value, error, extreme = inference.ends(self._sample(b), coef, wanted, level, kind)

@@ -27,6 +27,8 @@ def test(boot: "Bootstrap", method: str, null: Any, contrasts: Any, joint: bool)
     check_choice("method", method, allowed)
     if boot.scheme == "jackknife":
         raise ValueError("scheme must be one that draws at random for tests: found 'jackknife'")
+    if method == "wald":
+        replicates.check_errors(boot._scheme, boot.fit._penalty, "method 'wald'")
     rows, labels = check_contrasts(contrasts, boot.names)
     constraints, nulls = check_hypotheses(rows, null, joint, method)
     found = []
@@ -67,11 +69,8 @@ def _compared(boot, b: int, sample: Sample, constraints, nulls, method: str):
 
 def _observed(sample: Sample, constraints, nulls, method: str):
     """Statistics (h,) of the data, and statuses."""
-    if method == "wald" and sample.scheme.unit is not None:
-        middle = sample.influence @ sample.influence.T
-        value = _quadratic(sample.estimate[None], middle[None], constraints, nulls)[0]
-        return value, np.full(len(value), int(sample.fit.status), np.int32)
-    solution = sample.fit._solution
+    fit = replicates.fit_of_data(sample) if method == "wald" else sample.fit
+    solution = fit._solution
     value, status = hypotheses.statistics(solution, solution.wide(constraints), nulls, method)
     return value[0], status[0]
 
