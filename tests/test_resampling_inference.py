@@ -215,3 +215,26 @@ def test_tables(pairs, tmp_path):
     import pandas as pd
 
     assert pd.read_parquet(tmp_path / "boot.parquet").equals(frame)
+
+
+# -- ties, ends beyond the replicates ----------------------------------------------------------
+
+
+def test_ties_with_the_estimate_count_half():
+    """Replicates of a 2×2 table that have its estimate, in exact arithmetic, in any row order."""
+    group = np.repeat([0.0, 1.0], [20, 20])
+    y = np.concatenate([np.arange(20) < 6, np.arange(20) < 12]).astype(float)
+    boot = jl.bootstrap(np.column_stack([np.ones(40), group]), y, replicates=999, strata=group)
+    weights = replicates.weights_by_unit(boot._sample(0), np.arange(999, dtype=np.uint32))
+    n0, n1 = np.sum((weights * y).reshape(999, 2, 20), axis=2).T
+    above = 2 * n1 * (20 - n0) - 7 * n0 * (20 - n1)  # the data's odds ratio is 7/2
+    tied = above == 0
+    below = (np.sum(above < 0) + 0.5 * np.sum(tied)) / 999
+    assert np.mean(tied) > 0.02
+    t, centre = boot.coef[:, 1:], boot.fit.coef[1:]
+    assert np.all(np.isfinite(boot.confint(0.9, "bca", contrasts="x1").lower_error))
+    for noise in (-1e-13, 0.0, 1e-13):
+        same = kinds.ends(t + noise, centre, 0.9, "bca", acceleration=np.zeros(1))
+        w = stats.norm.ppf(below) * 2 + stats.norm.ppf(0.05)
+        expected = kinds.interpolated(np.sort(t[:, 0]), stats.norm.cdf(w))[0]
+        np.testing.assert_allclose(same.value[0], expected, rtol=1e-9, atol=1e-12)

@@ -6,8 +6,10 @@ With t the R replicates, t₀ the estimate and q(α) the quantile of t at α:
     basic        2t₀ − q(1 − α),  2t₀ − q(α),
     percentile   q(α),  q(1 − α),
     studentized  t₀ − se·q*(1 − α),  t₀ − se·q*(α)  with q* of (t − t₀)/se*,
-    bca          q(Φ(z₀ + w/(1 − a·w))),  w = z₀ ± z,  Φ(z₀) = #{t < t₀}/R.
+    bca          q(Φ(z₀ + w/(1 − a·w))),  w = z₀ ± z,  Φ(z₀) = (#{t < t₀} + ½·#{t = t₀})/R.
 
+Where rows have few distinct values many replicates equal t₀, but for rounding: half of them count
+as below it (boot.ci of R's boot counts none, and does not allow for rounding).
 Quantiles are the (R + 1)α-th order statistics, in between interpolated on the normal scale.
 Replicates may be ±∞, and keep their rank. One without a value (nan) may lie anywhere: for a lower
 end it counts as −∞, for an upper end as +∞, so that the interval is never too short for it.
@@ -28,6 +30,7 @@ from scipy.special import ndtr, ndtri
 
 KINDS = ("normal", "basic", "percentile", "studentized", "bca")
 WHOLE = 1e-9  # of a rank: nearer to a whole number it is one, and rounding
+TIED = 1e-7  # of the mean distance from the estimate: what is nearer is tied, and rounding
 
 
 class Ends(NamedTuple):
@@ -121,15 +124,24 @@ def _bca(t: np.ndarray, centre: np.ndarray, tail: float, acceleration: np.ndarra
     value, error = np.full((2, t.shape[1]), np.nan), np.full((2, t.shape[1]), np.nan)
     extreme = np.zeros((2, t.shape[1]), bool)
     for j, (t0, a) in enumerate(zip(centre, acceleration, strict=True)):
-        below = {float(np.mean(side[:, j] < t0)) for side in sides}
+        shares = {_shares(side[:, j], t0) for side in sides}
         for i, (side, z) in enumerate(zip(sides, (ndtri(tail), -ndtri(tail)), strict=True)):
-            found = [_bca_end(side[:, j], share, a, z) for share in below]
+            found = [_bca_end(side[:, j], *share, a, z) for share in shares]
             pick = min if i == 0 else max
             value[i, j], error[i, j], extreme[i, j] = pick(found, key=lambda end: end[0])
     return Ends(value, error, extreme)
 
 
-def _bca_end(t: np.ndarray, below: float, a: float, z: float):
+def _shares(t: np.ndarray, t0: float) -> tuple[float, float]:
+    """Shares of the replicates (R,) below the estimate, ties counted half, and tied with it."""
+    distance = t - t0
+    finite = np.abs(distance[np.isfinite(distance)])
+    near = TIED * np.mean(finite) if len(finite) else 0.0
+    tied = float(np.mean(np.abs(distance) <= near))
+    return float(np.mean(distance < -near)) + 0.5 * tied, tied
+
+
+def _bca_end(t: np.ndarray, below: float, tied: float, a: float, z: float):
     """One end, its Monte Carlo error, and whether it lies beyond the order statistics."""
     count = len(t)
     if below in (0.0, 1.0):  # all replicates on one side of the estimate: z₀ is infinite
@@ -140,7 +152,7 @@ def _bca_end(t: np.ndarray, below: float, a: float, z: float):
         return float(t[-1] if w > 0 else t[0]), np.nan, True
     share = ndtr(z0 + w / (1.0 - a * w))
     slope = np.exp(-0.5 * ndtri(share) ** 2 + 0.5 * z0**2) * (1.0 + 1.0 / (1.0 - a * w) ** 2)
-    variance = share * (1 - share) + slope**2 * below * (1 - below)
+    variance = share * (1 - share) + slope**2 * (below - 0.25 * tied - below**2)
     variance -= 2 * slope * (min(share, below) - share * below)
     return quantile(t, share, np.sqrt(max(variance, 0.0) / count))
 
