@@ -238,3 +238,31 @@ def test_ties_with_the_estimate_count_half():
         w = stats.norm.ppf(below) * 2 + stats.norm.ppf(0.05)
         expected = kinds.interpolated(np.sort(t[:, 0]), stats.norm.cdf(w))[0]
         np.testing.assert_allclose(same.value[0], expected, rtol=1e-9, atol=1e-12)
+
+
+def test_bca_has_no_ends_beside_its_replicates():
+    t = np.random.default_rng(1).standard_normal((199, 1))
+    for centre in (-9.0, 9.0):
+        found = kinds.ends(t, np.array([centre]), 0.9, "bca", acceleration=np.zeros(1))
+        assert np.all(np.isnan(found.value)) and np.all(found.extreme)
+    boot = jl.bootstrap(X[:12], Y[:12], replicates=39, scheme="bayesian")
+    far = jl.Bootstrap(boot.fit, boot._scheme, boot._coef + 50, boot._status)
+    ends = far.confint(kind="bca")
+    assert np.all(ends.lower_status == jl.Status.NO_BOUND_FOUND) and "one side" in ends.reason
+
+
+def test_an_end_between_a_finite_and_an_infinite_replicate_is_the_outer():
+    t = np.full((99, 2), np.inf)
+    t[0, 0] = -1.0
+    t[:98, 1] = -np.inf
+    t[98, 1] = 2.0
+    found = kinds.ends(t, np.zeros(2), 0.97, "percentile").value
+    np.testing.assert_array_equal(found, [[-1.0, -np.inf], [np.inf, 2.0]])
+
+
+def test_the_error_of_an_outermost_order_statistic():
+    """Spread of the ends of 4,000 bootstraps with as few replicates as the level takes."""
+    draws = np.random.default_rng(3).standard_normal((39, 4000))
+    found = kinds.ends(draws, np.zeros(4000), 0.95, "percentile")
+    ratio = np.sqrt(np.mean(found.error**2, axis=1)) / np.std(found.value, axis=1)
+    assert np.all((0.8 < ratio) & (ratio < 1.4))

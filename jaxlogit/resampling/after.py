@@ -165,7 +165,7 @@ def _quantiles(t: np.ndarray) -> np.ndarray:
     low, high = kinds.sorted_sides(t)
     sides = (low if share < 0.5 else high for share in SHARES)
     return np.array([
-        [kinds.interpolated(column, share)[0] for column in side.T]
+        [kinds.interpolated(column, share, share > 0.5)[0] for column in side.T]
         for share, side in zip(SHARES, sides, strict=True)
     ])  # fmt: skip
 

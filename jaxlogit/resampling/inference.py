@@ -76,14 +76,21 @@ def moments(sample: Sample, coef: np.ndarray, status: np.ndarray, wanted: Functi
 
 
 def end_status(
-    value: np.ndarray, coef: np.ndarray, status: np.ndarray, wanted: Functional
+    value: np.ndarray,
+    coef: np.ndarray,
+    status: np.ndarray,
+    wanted: Functional,
+    extreme: np.ndarray | bool = False,
 ) -> np.ndarray:
-    """Statuses of ends (2, q)."""
+    """Statuses of ends (2, q); `extreme` as in `kinds.Ends`."""
     finite = np.isfinite(value)
     if np.all(finite):
         return np.zeros(value.shape, np.int32)
-    ranked = np.isinf(value) & ~np.any(np.isnan(wanted.values(coef)), axis=0)
-    why = np.where(ranked, int(Status.INFINITE), _why(status))
+    placed = ~np.any(np.isnan(wanted.values(coef)), axis=0)
+    why = np.where(np.isinf(value) & placed, int(Status.INFINITE), _why(status))
+    # All replicates on one side of the estimate: where none is lost there is no other reason.
+    one_sided = np.isnan(value) & (extreme | (placed & np.all(status == Status.CONVERGED)))
+    why = np.where(one_sided, int(Status.NO_BOUND_FOUND), why)
     return np.where(finite, int(Status.CONVERGED), why).astype(np.int32)
 
 

@@ -19,8 +19,8 @@ doi:10.1017/CBO9780511802843; Efron (1987), Journal of the American Statistical 
 
 Monte Carlo errors are of first order: those of mean and standard deviation from the moments of t;
 those of a quantile from the binomial error of its rank and the spacing of the order statistics
-one such error to each side; in BCa the error of z₀ goes with it, correlated as two values of one
-empirical distribution are.
+one such error to each side (next to the first or last, to the other); in BCa the error of z₀ goes
+with it, correlated as two values of one empirical distribution are.
 """
 
 from typing import NamedTuple
@@ -40,7 +40,8 @@ class Ends(NamedTuple):
     error: np.ndarray
     """Monte Carlo standard errors."""
     extreme: np.ndarray
-    """bool: the quantile lies beyond the first or last order statistic, which took its place."""
+    """bool: the quantile lies beyond the first or last order statistic, which took its place; in
+    BCa also where all replicates lie on one side of the estimate, and there is no end (nan)."""
 
 
 def least_replicates(level: float) -> int:
@@ -107,7 +108,7 @@ def _quantiles(t: np.ndarray, tail: float) -> Ends:
     found = []
     for side, share in zip(sorted_sides(t), (tail, 1.0 - tail), strict=True):
         spread = np.sqrt(share * (1.0 - share) / len(t))
-        parts = [quantile(column, share, spread) for column in side.T]
+        parts = [quantile(column, share, spread, share > 0.5) for column in side.T]
         found.append([np.array(part) for part in zip(*parts, strict=True)])
     return Ends(*(np.stack(pair) for pair in zip(*found, strict=True)))
 
@@ -127,8 +128,8 @@ def _bca(t: np.ndarray, centre: np.ndarray, tail: float, acceleration: np.ndarra
         shares = {_shares(side[:, j], t0) for side in sides}
         for i, (side, z) in enumerate(zip(sides, (ndtri(tail), -ndtri(tail)), strict=True)):
             found = [_bca_end(side[:, j], *share, a, z) for share in shares]
-            pick = min if i == 0 else max
-            value[i, j], error[i, j], extreme[i, j] = pick(found, key=lambda end: end[0])
+            far = [np.inf if np.isnan(end[0]) else end[0] * (2 * i - 1) for end in found]
+            value[i, j], error[i, j], extreme[i, j] = found[int(np.argmax(far))]
     return Ends(value, error, extreme)
 
 
@@ -145,7 +146,7 @@ def _bca_end(t: np.ndarray, below: float, tied: float, a: float, z: float):
     """One end, its Monte Carlo error, and whether it lies beyond the order statistics."""
     count = len(t)
     if below in (0.0, 1.0):  # all replicates on one side of the estimate: z₀ is infinite
-        return float(t[-1] if below == 1.0 else t[0]), np.nan, True
+        return np.nan, np.nan, True
     z0 = ndtri(below)
     w = z0 + z
     if a * w >= 1.0:  # past the pole: what it has as its limit
@@ -154,7 +155,7 @@ def _bca_end(t: np.ndarray, below: float, tied: float, a: float, z: float):
     slope = np.exp(-0.5 * ndtri(share) ** 2 + 0.5 * z0**2) * (1.0 + 1.0 / (1.0 - a * w) ** 2)
     variance = share * (1 - share) + slope**2 * (below - 0.25 * tied - below**2)
     variance -= 2 * slope * (min(share, below) - share * below)
-    return quantile(t, share, np.sqrt(max(variance, 0.0) / count))
+    return quantile(t, share, np.sqrt(max(variance, 0.0) / count), z > 0)
 
 
 def sorted_sides(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -166,20 +167,27 @@ def sorted_sides(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return low, high
 
 
-def quantile(t: np.ndarray, share: float, spread: float) -> tuple[float, float, bool]:
+def quantile(t: np.ndarray, share: float, spread: float, upper: bool) -> tuple[float, float, bool]:
     """The quantile of sorted t (R,), its error when `share` has the error `spread`, and if extreme.
 
-    Between two order statistics it is interpolated on the normal scale; where one of them is
-    infinite, it is that.
+    Half the distance between the quantiles one such error to each side; where one side has no
+    order statistic, the whole distance to the other.
     """
-    value, extreme = interpolated(t, share)
-    around = interpolated(t, share - spread)[0], interpolated(t, share + spread)[0]
-    known = np.isfinite(value) and np.all(np.isfinite(around))
-    return value, 0.5 * (around[1] - around[0]) if known else np.nan, extreme
+    value, extreme = interpolated(t, share, upper)
+    (low, below), (high, above) = (interpolated(t, share + d, upper) for d in (-spread, spread))
+    if not np.all(np.isfinite([low, value, high])) or (below and above):
+        return value, np.nan, extreme
+    if below or above:
+        return value, high - value if below else value - low, extreme
+    return value, 0.5 * (high - low), extreme
 
 
-def interpolated(t: np.ndarray, share: float) -> tuple[float, bool]:
-    """The quantile of sorted t (R,), and whether it lies beyond the first or last."""
+def interpolated(t: np.ndarray, share: float, upper: bool = False) -> tuple[float, bool]:
+    """The quantile of sorted t (R,), and whether it lies beyond the first or last.
+
+    Between two order statistics it is interpolated on the normal scale; where one of them is
+    infinite it is the outer one, the greater for an upper end, so that no end is too near.
+    """
     count = len(t)
     rank = (count + 1) * share
     k = int(np.floor(rank + WHOLE))
@@ -188,8 +196,7 @@ def interpolated(t: np.ndarray, share: float) -> tuple[float, bool]:
     if abs(rank - k) <= WHOLE:
         return float(t[k - 1]), False
     low, high = float(t[k - 1]), float(t[k])
-    for end in (low, high):
-        if not np.isfinite(end):
-            return end, False
+    if not (np.isfinite(low) and np.isfinite(high)):
+        return high if upper else low, False
     from_, to = ndtri(k / (count + 1)), ndtri((k + 1) / (count + 1))
     return low + (ndtri(share) - from_) / (to - from_) * (high - low), False

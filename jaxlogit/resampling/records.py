@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jaxlogit.core.status import Status
 from jaxlogit.model import Fit
 from jaxlogit.results import Record
 
@@ -18,13 +19,15 @@ class BootstrapInterval(Record):
         Ends on the scale of the contrasts (log-odds) or of the transform; ±inf where the
         order statistics asked for are, nan where the kind is undefined.
     lower_status, upper_status : int32 arrays like `lower`
-        CONVERGED; INFINITE where so many replicates are infinite that the end is; for an end that
+        CONVERGED; INFINITE where so many replicates are infinite that the end is; NO_BOUND_FOUND
+        where BCa has no ends, all replicates being on one side of the estimate; for an end that
         is missing, or infinite since replicates without a value may lie anywhere, the `Status`
         that most of the replicates without a finite estimate have.
     lower_error, upper_error : arrays like `lower`
         Monte Carlo standard errors: what another seed would change. nan for an infinite end.
     lower_extreme, upper_extreme : bool arrays like `lower`
-        Whether the end would lie beyond the first or last replicate, which took its place.
+        Whether the end would lie beyond the first or last replicate, which took its place, or BCa
+        has none.
     level : float
     kind : str
     names : tuple of str
@@ -50,6 +53,9 @@ class BootstrapInterval(Record):
         """Why ends are missing or infinite, in words; None where none are."""
         if np.all(np.isfinite(self.lower)) and np.all(np.isfinite(self.upper)):
             return None
+        statuses = np.stack([self.lower_status, self.upper_status])
+        if np.any(statuses == Status.NO_BOUND_FOUND):
+            return f"all replicates lie on one side of the estimate: kind {self.kind!r} has no ends"
         lost = f"{self.n_undefined:,} replicates have no finite estimate"
         if self.kind == "normal":
             return f"{lost}: the mean and variance of all do not exist"

@@ -156,11 +156,13 @@ class Bootstrap:
         found = []
         for b, (coef, status) in enumerate(zip(self._coef, self._status, strict=True)):
             value, error, extreme = inference.ends(self._sample(b), coef, wanted, level, kind)
-            found.append((value, inference.end_status(value, coef, status, wanted), error, extreme))
+            statuses = inference.end_status(value, coef, status, wanted, extreme)
+            found.append((value, statuses, error, extreme))
         pairs = [np.stack(part, axis=1) for part in zip(*found, strict=True)]
-        if self._single and np.any(pairs[-1]):
+        beyond = np.sum(pairs[-1] & ~np.isnan(pairs[0]))
+        if self._single and beyond:
             warnings.warn(
-                f"{np.sum(pairs[-1])} ends lie beyond the first or last of {self.n_replicates:,} "
+                f"{beyond} ends lie beyond the first or last of {self.n_replicates:,} "
                 "replicates, which took their place: more replicates are needed",
                 stacklevel=2,
             )
