@@ -266,3 +266,56 @@ def test_the_error_of_an_outermost_order_statistic():
     found = kinds.ends(draws, np.zeros(4000), 0.95, "percentile")
     ratio = np.sqrt(np.mean(found.error**2, axis=1)) / np.std(found.value, axis=1)
     assert np.all((0.8 < ratio) & (ratio < 1.4))
+
+
+# -- separated data ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def quasi():
+    """Without overlap in x2, and no more of it: the other coefficients are finite."""
+    apart = (np.arange(N) % 10 == 0) * 1.0
+    return np.column_stack([X, apart]), np.maximum(Y, apart)
+
+
+def test_finite_coefficients_of_separated_data_have_moments(quasi):
+    boot = jl.bootstrap(*quasi, replicates=99, scheme="bayesian")
+    assert boot.fit.coef[2] == np.inf and np.all(np.isfinite(boot.coef[:, :2]))
+    ends, found = boot.confint(0.9, "normal"), boot.moments()
+    reach = stats.norm.ppf(0.95) * found.std_error
+    centre = boot.fit.coef - found.bias
+    np.testing.assert_allclose(ends.lower[:2], (centre - reach)[:2], rtol=1e-9)
+    assert np.isnan(ends.lower[2]) and np.isnan(found.std_error[2])
+    assert list(ends.lower_status) == [0, 0, jl.Status.SEPARATED_QUASI]
+    low, high = np.quantile(boot.coef[:, 1], [0.05, 0.95], method="weibull")
+    basic = boot.confint(0.9, "basic")
+    np.testing.assert_allclose(basic.upper[1], 2 * boot.fit.coef[1] - low, rtol=1e-9)
+    assert high > low and np.isnan(basic.upper[2])
+    assert np.all(np.isnan(boot.confint(0.9, "bca").lower))
+
+
+@pytest.mark.parametrize("scheme", ["parametric", "score"])
+def test_nothing_is_drawn_without_an_estimate(scheme, quasi):
+    boot = jl.bootstrap(*quasi, replicates=99, scheme=scheme)
+    ends = boot.confint(0.9, "percentile")
+    assert np.all(np.isnan([ends.lower, ends.upper])) and "nothing was drawn" in ends.reason
+    assert np.all(ends.lower_status == jl.Status.SEPARATED_QUASI)
+    again = boot.replay(7)
+    assert again.fit is None and np.all(np.isnan(again.coef)) and np.all(np.isnan(again.y))
+
+
+def test_the_bias_of_fewer_draws():
+    boot = jl.bootstrap(X, Y, replicates=999, size=30, seed=2, scheme="pairs", penalty="firth")
+    away = boot.coef - boot.fit.coef
+    found, ends = boot.moments(), boot.confint(0.9, "normal")
+    np.testing.assert_allclose(found.bias, 0.5 * np.mean(away, axis=0), rtol=1e-9)
+    spread = np.sqrt(0.5) * np.std(away, axis=0, ddof=1)
+    np.testing.assert_allclose(found.std_error, spread, rtol=1e-9)
+    middle = 0.5 * (ends.lower + ends.upper)
+    np.testing.assert_allclose(middle, boot.fit.coef - found.bias, rtol=1e-9)
+    np.testing.assert_allclose(ends.upper - middle, stats.norm.ppf(0.95) * spread, rtol=1e-9)
+    parts = [kinds.ends(boot.coef[i::9], boot.fit.coef, 0.9, "normal", shrinkage=np.sqrt(0.5))
+             for i in range(9)]  # fmt: skip
+    ratio = np.std([part.value for part in parts], axis=0, ddof=1)
+    ratio /= np.mean([part.error for part in parts], axis=0)
+    assert np.all((0.4 < ratio) & (ratio < 1.8))

@@ -1,5 +1,7 @@
 """Intervals and moments from the replicates of one data set: what is defined, and why not."""
 
+from typing import Any
+
 import numpy as np
 
 from jaxlogit.core.status import Status
@@ -38,26 +40,43 @@ def kinds_of(scheme: Scheme) -> tuple[tuple[str, ...], str]:
 def ends(
     sample: Sample, coef: np.ndarray, wanted: Functional, level: float, kind: str
 ) -> kinds.Ends:
-    """Ends (2, q) from the first R replicates' coefficients (R, p).
-
-    Without a finite estimate the replicates' quantiles are all there is.
-    """
+    """Ends (2, q) from the first R replicates' coefficients (R, p)."""
     t, centre = wanted.values(coef), wanted.values(sample.estimate[None])[0]
     if sample.scheme.name == "jackknife":
         bias, spread = jackknife(t, centre, sample.scheme.stratum)
         value = kinds.normal_ends(centre - bias, spread, level)
         return kinds.Ends(value, np.zeros_like(value), np.zeros(value.shape, bool))
-    if not np.all(np.isfinite(sample.estimate)) and kind != "percentile":
-        nothing = np.full((2, wanted.size), np.nan)
-        return kinds.Ends(nothing, nothing, np.zeros(nothing.shape, bool))
+    nothing = np.full((2, wanted.size), np.nan)
+    whole = kinds.Ends(nothing, nothing.copy(), np.zeros(nothing.shape, bool))
+    known = np.flatnonzero(_has_ends(sample, centre, kind))
+    if not len(known):
+        return whole
+    options: dict[str, Any] = {}
     if kind == "bca":
-        return kinds.ends(t, centre, level, kind, acceleration=accelerations(sample, wanted))
-    if kind == "studentized":
+        options["acceleration"] = accelerations(sample, wanted)
+    elif kind == "studentized":
         numbers = np.arange(len(coef), dtype=np.uint32)
-        errors = replicates.std_errors(sample, numbers, coef, wanted)
-        error = replicates.std_error_of_data(sample, wanted)
-        return kinds.ends(t, centre, level, kind, errors=errors, error=error)
-    return kinds.ends(as_if_all_drawn(t, centre, sample), centre, level, kind)
+        options["errors"] = replicates.std_errors(sample, numbers, coef, wanted)
+        options["error"] = replicates.std_error_of_data(sample, wanted)
+    found = kinds.ends(
+        t[:, known], centre[known], level, kind, shrinkage=sample.scheme.shrinkage, **options
+    )
+    for array, part in zip(whole, found, strict=True):
+        array[:, known] = part
+    return whole
+
+
+def _has_ends(sample: Sample, centre: np.ndarray, kind: str) -> np.ndarray:
+    """(q,) of which functions, with these estimates, a kind has ends.
+
+    Without a finite estimate the replicates' quantiles are all there is; derivatives need one of
+    every coefficient.
+    """
+    if kind in ("bca", "studentized"):
+        return np.full(len(centre), np.all(np.isfinite(sample.estimate)))
+    if kind == "percentile" and sample.scheme.shrinkage == 1:
+        return np.full(len(centre), replicates.draws(sample))
+    return np.isfinite(centre)
 
 
 def moments(sample: Sample, coef: np.ndarray, status: np.ndarray, wanted: Functional):
@@ -68,9 +87,9 @@ def moments(sample: Sample, coef: np.ndarray, status: np.ndarray, wanted: Functi
     if sample.scheme.name == "jackknife":
         bias, spread = jackknife(t, centre, sample.scheme.stratum)
     else:
-        t = as_if_all_drawn(t, centre, sample)
-        bias = np.mean(t, axis=0) - centre
-        spread = np.std(t, axis=0, ddof=1) if len(t) > 1 else np.full(len(bias), np.nan)
+        shrinkage = sample.scheme.shrinkage  # a bias is of order 1/n, a deviation 1/√n
+        bias = shrinkage**2 * (np.mean(t, axis=0) - centre)
+        spread = shrinkage * np.std(t, axis=0, ddof=1)
     found = np.where(good, int(Status.CONVERGED), _why(status)).astype(np.int32)
     return np.where(good, bias, np.nan), np.where(good, spread, np.nan), found
 
@@ -92,12 +111,6 @@ def end_status(
     one_sided = np.isnan(value) & (extreme | (placed & np.all(status == Status.CONVERGED)))
     why = np.where(one_sided, int(Status.NO_BOUND_FOUND), why)
     return np.where(finite, int(Status.CONVERGED), why).astype(np.int32)
-
-
-def as_if_all_drawn(t: np.ndarray, centre: np.ndarray, sample: Sample) -> np.ndarray:
-    """Replicates of m draws, their deviations shrunk to those of n."""
-    shrinkage = sample.scheme.shrinkage
-    return t if shrinkage == 1 else centre + shrinkage * (t - centre)
 
 
 def _why(status: np.ndarray) -> int:

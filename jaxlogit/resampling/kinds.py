@@ -57,15 +57,19 @@ def ends(
     errors: np.ndarray | None = None,
     error: np.ndarray | None = None,
     acceleration: np.ndarray | None = None,
+    shrinkage: float = 1.0,
 ) -> Ends:
     """Ends from replicates (R, q) and estimates (q,).
 
     `errors` (R, q) and `error` (q,) are the standard errors of "studentized", `acceleration` (q,)
-    is that of "bca".
+    is that of "bca". With m draws from n units, shrinkage √(m/n), deviations of "normal", "basic"
+    and "percentile" are made those of n draws.
     """
     tail = 0.5 * (1.0 - level)
+    if shrinkage < 1 and kind != "studentized":  # which has the errors of m draws
+        t = centre + shrinkage * (t - centre)
     if kind == "normal":
-        return _normal(t, centre, tail)
+        return _normal(t, centre, tail, shrinkage)
     if kind == "studentized":
         assert errors is not None and error is not None
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -85,20 +89,21 @@ def normal_ends(centre: np.ndarray, spread: np.ndarray, level: float) -> np.ndar
     return np.stack([centre - reach, centre + reach])
 
 
-def _normal(t: np.ndarray, centre: np.ndarray, tail: float) -> Ends:
+def _normal(t: np.ndarray, centre: np.ndarray, tail: float, shrinkage: float) -> Ends:
+    """From deviations already shrunk by √(m/n); a bias, of order 1/n, shrinks so twice."""
     reach = -ndtri(tail) * np.array([[-1.0], [1.0]])
     good = np.all(np.isfinite(t), axis=0) & (len(t) > 1)
     t = np.where(good, t, 0.0)
     mean, count = np.mean(t, axis=0), len(t)
     away = t - mean
     sd = np.sqrt(np.sum(away**2, axis=0) / max(count - 1, 1))
-    value = centre - (mean - centre) + reach * sd
+    value = centre - shrinkage * (mean - centre) + reach * sd
     third, fourth = np.mean(away**3, axis=0), np.mean(away**4, axis=0)
     size = np.where(sd > 0, sd, 1.0)
     spread = np.maximum(fourth - sd**4, 0.0) / (4 * size**2)
-    error = np.sqrt(
-        np.maximum(sd**2 + reach**2 * spread - 2 * reach * third / (2 * size), 0.0) / count
-    )
+    together = shrinkage * reach * third / size  # mean and sd covary as skew as t is
+    variance = (shrinkage * sd) ** 2 + reach**2 * spread - together
+    error = np.sqrt(np.maximum(variance, 0.0) / count)
     value, error = np.where(good, value, np.nan), np.where(good, error, np.nan)
     return Ends(value, error, np.zeros(value.shape, bool))
 

@@ -31,7 +31,7 @@ class BootstrapInterval(Record):
     level : float
     kind : str
     names : tuple of str
-    n_undefined : int
+    n_undefined : int or (B,) array
         Replicates without a finite estimate.
     """
 
@@ -46,24 +46,27 @@ class BootstrapInterval(Record):
     level: float
     kind: str
     names: tuple[str, ...]
-    n_undefined: int
+    n_undefined: int | np.ndarray
 
     @property
     def reason(self) -> str | None:
         """Why ends are missing or infinite, in words; None where none are."""
-        if np.all(np.isfinite(self.lower)) and np.all(np.isfinite(self.upper)):
+        ends = np.stack([self.lower, self.upper])
+        if np.all(np.isfinite(ends)):
             return None
-        statuses = np.stack([self.lower_status, self.upper_status])
-        if np.any(statuses == Status.NO_BOUND_FOUND):
+        if np.any([self.lower_status, self.upper_status] == np.int32(Status.NO_BOUND_FOUND)):
             return f"all replicates lie on one side of the estimate: kind {self.kind!r} has no ends"
-        lost = f"{self.n_undefined:,} replicates have no finite estimate"
+        affected = ~np.all(np.isfinite(ends), axis=(0, -1))
+        lost = f"{np.sum(self.n_undefined * affected):,} replicates have no finite estimate"
         if self.kind == "normal":
-            return f"{lost}: the mean and variance of all do not exist"
-        if self.kind == "studentized":
-            return f"{lost}, and so no standard error: they may lie anywhere"
-        if self.kind != "percentile" and np.any(np.isnan([self.lower, self.upper])):
-            return f"no finite estimate of the data: kind {self.kind!r} needs one, 'percentile' not"
-        return f"{lost}: they keep their rank, and where they have none may lie anywhere"
+            return f"{lost}: what is infinite in one, or in the data, has no mean and variance"
+        if not np.any(np.isnan(ends)):
+            if self.kind == "studentized":
+                return f"{lost}, and so no standard error: they may lie anywhere"
+            return f"{lost}: they keep their rank, and where they have none may lie anywhere"
+        if self.kind == "percentile":
+            return "no finite estimate of the data, or none at all: nothing was drawn"
+        return f"no finite estimate of the data: kind {self.kind!r} needs one, 'percentile' not"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -195,10 +198,11 @@ class Replay:
         What each row counts in the replicate, its case weight included: the multipliers of the
         scores under scheme "score".
     y : (n,) array
-        Successes: drawn ones under scheme "parametric".
+        Successes: drawn ones under scheme "parametric"; nan where there is nothing to draw from.
     coef : (p,) array
     fit : Fit or None
-        The replicate fitted as any other model; None under scheme "score", which fits none.
+        The replicate fitted as any other model; None under scheme "score", which fits none, and
+        where there is nothing to draw from.
     """
 
     weights: np.ndarray | None

@@ -58,14 +58,20 @@ def estimates(sample: Sample, numbers: np.ndarray) -> Estimates:
     return Estimates(coef, status)
 
 
+def draws(sample: Sample) -> bool:
+    """Whether there is something to draw from."""
+    own = int(sample.fit.status)
+    if sample.scheme.name in ("parametric", "score"):
+        return own == Status.CONVERGED
+    return own != Status.RANK_DEFICIENT  # a subset of its rows has no higher rank
+
+
 def of_sample(sample: Sample, numbers: np.ndarray) -> Estimates:
     """`estimates`, or why there is nothing to draw from."""
-    own = int(sample.fit.status)
-    needs = sample.scheme.name in ("parametric", "score")
-    if own == Status.RANK_DEFICIENT or (needs and own != Status.CONVERGED):
-        # a subset of its rows has no higher rank
+    if not draws(sample):
         shape = (len(numbers), sample.models.n_terms)
-        return Estimates(np.full(shape, np.nan), np.full(len(numbers), own, np.int32))
+        status = np.full(len(numbers), int(sample.fit.status), np.int32)
+        return Estimates(np.full(shape, np.nan), status)
     return estimates(sample, numbers)
 
 

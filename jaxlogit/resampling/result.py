@@ -171,15 +171,31 @@ class Bootstrap:
         )
         return BootstrapInterval(
             low, high, low_status, high_status, low_error, high_error, extreme[0], extreme[1],
-            level, kind, wanted.names, int(np.sum(self._status != Status.CONVERGED)),
+            level, kind, wanted.names, self._out(np.sum(self._status != Status.CONVERGED, axis=1)),
         )  # fmt: skip
 
     def moments(self, contrasts: Any = None, transform: Any = None) -> Moments:
         """Bias and standard error of estimates, from the replicates' mean and variance.
 
-        Undefined (nan) where a replicate is infinite or has no value. For a jackknife the
-        jackknife estimates of both.
+        Parameters
+        ----------
+        contrasts, transform
+            As for `confint`.
+
+        Returns
+        -------
+        Moments
+            nan where a replicate or the estimate is infinite or has no value. Of a jackknife the
+            jackknife estimates of both; of m-out-of-n draws, the bias times m/n and the standard
+            error times √(m/n).
+
+        Raises
+        ------
+        ValueError
+            A single replicate.
         """
+        if self.n_replicates < 2:
+            raise ValueError("replicates must be at least 2 for moments: found 1")
         wanted = functional(contrasts, transform, self.names)
         found = [
             inference.moments(self._sample(b), coef, status, wanted)

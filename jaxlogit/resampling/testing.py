@@ -177,7 +177,9 @@ def _solved(gap: np.ndarray, middle: np.ndarray) -> np.ndarray:
 def replay(sample: Sample, r: int) -> Replay:
     """One replicate as data, and its fit."""
     number = np.array([r], np.uint32)
-    coef = replicates.estimates(sample, number).coef[0]
+    coef = replicates.of_sample(sample, number).coef[0]
+    if not replicates.draws(sample):
+        return Replay(None, np.full(sample.models.n_rows, np.nan), coef, None)
     if sample.scheme.name == "score":
         weights = replicates.weights_by_unit(sample, number)[0]
         unit = sample.scheme.unit

@@ -94,7 +94,8 @@ def resample(
     Returns
     -------
     dict[str, Resampled]
-        By kind. In a data set without a finite estimate the percentile interval alone exists.
+        By kind. In a data set without a finite estimate the percentile interval alone exists,
+        and not where outcomes or scores would be drawn from the estimate.
     """
     fit = fit_models(_models(cell, y), check_penalty(PENALTIES[estimator]))
     shape = (len(y), len(cell.names))
@@ -119,7 +120,8 @@ def _fill(
     """All kinds of one data set."""
     own = int(sample.fit.status)
     finite = bool(np.all(np.isfinite(sample.estimate)))
-    defined = [kind for kind in out if finite or kind == "percentile"]
+    drawn = replicates.draws(sample)
+    defined = [kind for kind in out if drawn and (finite or kind == "percentile")]
     for found in out.values():
         found.lower_status[b] = found.upper_status[b] = own
     if not defined:
