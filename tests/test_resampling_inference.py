@@ -294,6 +294,18 @@ def test_finite_coefficients_of_separated_data_have_moments(quasi):
     assert np.all(np.isnan(boot.confint(0.9, "bca").lower))
 
 
+def test_tests_of_separated_data(quasi):
+    design, y = quasi
+    boot = jl.bootstrap(design, y, replicates=99, scheme="bayesian")
+    for method in ("lr", "score"):
+        found = boot.test(method)
+        assert list(found.status) == [0, 0, jl.Status.SEPARATED_QUASI]
+        assert np.isnan(found.p_value[2]) and np.all(found.n_undefined[:2] == 0)
+        observed = boot.fit.test(method).statistic
+        there = refits(boot).test(method, null=np.append(boot.fit.coef[:2], 0.0)).statistic
+        np.testing.assert_allclose(found.p_value[:2], share_beyond(there, observed)[:2])
+
+
 @pytest.mark.parametrize("scheme", ["parametric", "score"])
 def test_nothing_is_drawn_without_an_estimate(scheme, quasi):
     boot = jl.bootstrap(*quasi, replicates=99, scheme=scheme)

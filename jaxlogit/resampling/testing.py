@@ -9,6 +9,7 @@ from jaxlogit.core import tails
 from jaxlogit.core.status import Status
 from jaxlogit.data import check_choice, check_contrasts, check_hypotheses
 from jaxlogit.resampling import replicates
+from jaxlogit.resampling.functional import combined
 from jaxlogit.resampling.records import BootstrapTest, Replay
 from jaxlogit.resampling.sample import Sample, fit_again
 
@@ -57,7 +58,13 @@ def _compared(boot, b: int, sample: Sample, constraints, nulls, method: str):
         if boot.scheme == "parametric":
             replicated = _under_null(sample, numbers, constraints, nulls, method)
         else:
-            replicated = _around_estimate(sample, numbers, boot._coef[b], constraints, method)
+            truth = _truth(sample, constraints)
+            known = np.all(np.isfinite(truth), axis=1)
+            status = np.where(known, status, int(sample.fit.status))
+            replicated = np.full((len(numbers), len(known)), np.nan)
+            if np.any(known):
+                given = numbers, boot._coef[b], constraints[known], truth[known]
+                replicated[:, known] = _around_estimate(sample, *given, method)
     good = (status == Status.CONVERGED) & np.isfinite(observed)
     undefined = np.sum(np.isnan(replicated), axis=0)
     beyond = ~(replicated < observed * (1.0 - SAME))
@@ -75,9 +82,15 @@ def _observed(sample: Sample, constraints, nulls, method: str):
     return value[0], status[0]
 
 
-def _around_estimate(sample: Sample, numbers, coef, constraints, method: str) -> np.ndarray:
+def _truth(sample: Sample, constraints) -> np.ndarray:
+    """What hypotheses (h, q, p) are about in the data's estimate, (h, q); not always finite."""
+    rows = constraints.reshape(-1, constraints.shape[-1])
+    found = [combined(sample.estimate[None], row)[0] for row in rows]
+    return np.reshape(found, constraints.shape[:2])
+
+
+def _around_estimate(sample: Sample, numbers, coef, constraints, truth, method: str) -> np.ndarray:
     """Statistics (R, h) of the hypothesis that the replicate's truth is the data's estimate."""
-    truth = constraints @ sample.estimate
     out = np.full((len(numbers), len(constraints)), np.nan)
     if method == "wald":
         step = max(1, PORTION // coef.shape[1] ** 2)
