@@ -133,8 +133,8 @@ class BootstrapTest(Record):
 class JackknifeAfter(Record):
     """Interval ends and quantiles without each unit; from `Bootstrap.jackknife_after`.
 
-    Units are the rows, in the order of the data without rows of weight 0, or the clusters, in
-    the order of their sorted labels.
+    Units are the rows, in the order of the data without rows that do not count, or the clusters,
+    in the order of their first rows.
 
     Attributes
     ----------

@@ -12,6 +12,7 @@ from jaxlogit.core.working import Arrays
 from jaxlogit.data import Models
 from jaxlogit.model import Fit
 from jaxlogit.penalties import Firth
+from jaxlogit.predictions import linear_predictors
 from jaxlogit.resampling import derivatives
 from jaxlogit.resampling.scheme import Scheme
 from jaxlogit.solution import FEW, FIRTH_ARRAYS
@@ -48,9 +49,8 @@ class Sample:
 
     def with_outcomes(self, coef: np.ndarray) -> Source:
         """The source with outcomes at other coefficients (p,)."""
-        models = self.models
-        eta = models.design @ coef + (0.0 if models.offset is None else models.offset)
-        return self.scheme.with_outcomes(self.scheme.source(self.data_set), eta, models)
+        eta = linear_predictors(self.models, coef[None])[0]
+        return self.scheme.with_outcomes(self.scheme.source(self.data_set), eta, self.models)
 
     @cached_property
     def layout(self) -> Layout:

@@ -3,15 +3,17 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import special
 
-from jaxlogit import hypotheses
+from jaxlogit import calibrated, hypotheses
 from jaxlogit.core import tails
 from jaxlogit.core.status import Status
 from jaxlogit.data import check_choice, check_contrasts, check_hypotheses
+from jaxlogit.predictions import linear_predictors
 from jaxlogit.resampling import replicates
 from jaxlogit.resampling.functional import combined
 from jaxlogit.resampling.records import BootstrapTest, Replay
-from jaxlogit.resampling.sample import Sample, fit_again
+from jaxlogit.resampling.sample import Sample, centred, fit_again
 
 if TYPE_CHECKING:
     from jaxlogit.resampling.result import Bootstrap
@@ -31,6 +33,8 @@ def test(boot: "Bootstrap", method: str, null: Any, contrasts: Any, joint: bool)
     if method == "wald":
         replicates.check_errors(boot._scheme, boot.fit._penalty, "method 'wald'")
     rows, labels = check_contrasts(contrasts, boot.names)
+    if method != "wald":
+        calibrated.refuse_intercept(boot.fit._models, boot.fit._penalty, rows)
     constraints, nulls = check_hypotheses(rows, null, joint, method)
     found = []
     for b in range(len(boot._status)):
@@ -133,16 +137,16 @@ def _multiplied(sample: Sample, numbers, constraints, nulls):
     observed, replicated = [], []
     for h in range(len(constraints)):
         scores = _unit_scores(sample, coef[0, h], constraints[h])
-        observed.append(_score_statistic(scores, np.ones((1, scores.shape[1])))[0])
-        replicated.append(_score_statistic(scores, multipliers))
+        spread = _within(scores, sample.scheme.stratum)
+        observed.append(_solved(np.sum(scores, axis=1)[None], (spread @ spread.T)[None])[0])
+        replicated.append(_score_statistic(spread, multipliers))
     return np.array(observed), np.stack(replicated, axis=1), status[0]
 
 
 def _unit_scores(sample: Sample, coef: np.ndarray, constraint: np.ndarray) -> np.ndarray:
     """C I⁻¹ u_g of the units at a restricted maximum, (q, G)."""
     models = sample.models
-    eta = models.design @ coef + (0.0 if models.offset is None else models.offset)
-    mu = 1.0 / (1.0 + np.exp(-eta))
+    mu = special.expit(linear_predictors(models, coef[None])[0])
     weights = 1.0 if models.weights is None else models.weights
     total = weights * (1.0 if models.trials is None else models.trials)
     information = (models.design * (total * mu * (1.0 - mu))[:, None]).T @ models.design
@@ -151,6 +155,18 @@ def _unit_scores(sample: Sample, coef: np.ndarray, constraint: np.ndarray) -> np
     if sample.scheme.unit is None:
         return by_row
     return np.stack([np.bincount(sample.scheme.unit, r, sample.scheme.n_units) for r in by_row])
+
+
+def _within(scores: np.ndarray, stratum: np.ndarray | None) -> np.ndarray:
+    """Scores (q, G) whose squares add up to the variance of their sum.
+
+    In strata of fixed sizes n that is of deviations from the stratum's mean, times n/(n − 1): the
+    means, which need not be 0, do not vary. A stratum of one unit says nothing about it.
+    """
+    if stratum is None:
+        return scores
+    sizes = np.bincount(stratum)[stratum]
+    return centred(scores, stratum) * np.sqrt(sizes / np.maximum(sizes - 1, 1))
 
 
 def _score_statistic(scores: np.ndarray, multipliers: np.ndarray) -> np.ndarray:
