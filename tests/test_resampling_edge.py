@@ -125,3 +125,48 @@ def test_what_has_no_likelihood_is_refused():
         with pytest.raises(ValueError, match="leave out the intercept under penalty 'flic'"):
             boot.test(method)
     assert np.isfinite(boot.test("lr", contrasts="x1").p_value[0])
+
+
+# -- defaults, single replicates, tables -------------------------------------------------------
+
+
+def test_defaults_are_what_the_scheme_has():
+    given = {"replicates": 99, "scheme": "score"}
+    boot = jl.bootstrap(X, Y, **given)
+    assert boot.confint(0.9).kind == "percentile" and boot.test().method == "score"
+    assert "percentile" in boot.summary(0.9)
+    assert jl.bootstrap(X, Y, replicates=99, size=20).confint(0.9).kind == "percentile"
+    jackknife = jl.bootstrap(X, Y, scheme="jackknife")
+    assert jackknife.confint().kind == "normal" and "mc_" not in jackknife.summary()
+    assert jl.bootstrap(X, Y, replicates=99, scheme="bayesian").confint(0.9).kind == "bca"
+
+
+def test_one_replicate_has_no_spread():
+    boot = jl.bootstrap(X, Y, replicates=1)
+    with pytest.raises(ValueError, match="replicates must be at least 2 for moments: found 1"):
+        boot.moments()
+    assert np.all(np.isnan(boot.test("wald").bartlett_p_value))
+
+
+def test_replay_names_a_data_set():
+    boot = jl.bootstrap(X, np.stack([Y, 1 - Y]), replicates=3)
+    np.testing.assert_allclose(boot.replay(1, 1).coef, boot.coef[1, 1], rtol=1e-9)
+    for number in (-1, 2):
+        with pytest.raises(ValueError, match=r"data_set must be .*: found"):
+            boot.replay(1, number)
+
+
+@pytest.mark.parametrize("name", ["status", "replicate"])
+def test_a_table_keeps_every_coefficient(name, tmp_path):
+    boot = jl.bootstrap(X, Y, replicates=3, names=["const", name])
+    for write in (boot.to_frame, lambda: boot.to_parquet(tmp_path / "boot.parquet")):
+        with pytest.raises(ValueError, match=f"names must leave '{name}' to the table's own"):
+            write()
+
+
+@pytest.mark.filterwarnings("error")
+def test_scores_far_out_do_not_overflow():
+    design = np.column_stack([np.ones(N), 1e4 * X[:, 1]])
+    boot = jl.bootstrap(design, Y, replicates=9, scheme="score")
+    found = boot.test("score", null=0.1, contrasts="x1")
+    assert np.all((found.p_value > 0) | (found.status != 0))

@@ -11,10 +11,10 @@ from jaxlogit.checks import rectangular
 from jaxlogit.clusters import coded
 from jaxlogit.data import Models, check_count
 from jaxlogit.front import fit_models
-from jaxlogit.penalties import check_penalty
+from jaxlogit.penalties import Penalty, check_penalty
 from jaxlogit.resampling.replicates import run
 from jaxlogit.resampling.result import Bootstrap
-from jaxlogit.resampling.scheme import MOST, check_scheme
+from jaxlogit.resampling.scheme import MOST, Scheme, check_scheme
 
 
 def bootstrap(
@@ -83,14 +83,11 @@ def bootstrap(
     >>> boot.confint(kind="bca").upper.round(1)[2]  # of smoke, with a Monte Carlo error of 0.02
     np.float64(1.3)
     """
-    penalty = check_penalty(penalty)
-    given = data.collect(X, y, trials, weights, offset, names)
-    models, used = used_rows(given)
-    strata, clusters = (
-        _labels(name, value, given, used)
-        for name, value in (("strata", strata), ("clusters", clusters))
-    )
-    checked = check_scheme(models, scheme, seed, strata, clusters, size, multiplier, penalty, used)
+    models, checked, penalty = prepared(
+        X, y, scheme=scheme, seed=seed, strata=strata, clusters=clusters, trials=trials,
+        weights=weights, offset=offset, penalty=penalty, names=names, size=size,
+        multiplier=multiplier,
+    )  # fmt: skip
     count = check_count("replicates", replicates, 1)
     if count > MOST:
         raise ValueError(f"replicates must be at most 2**32: found {count}")
@@ -98,6 +95,34 @@ def bootstrap(
         count = checked.n_units
     fit = fit_models(models, penalty)
     return Bootstrap(fit, checked, *run(fit, checked, np.arange(count, dtype=np.uint32)))
+
+
+def prepared(
+    X: Any,
+    y: Any,
+    *,
+    scheme: Any = "pairs",
+    seed: Any = 0,
+    strata: Any = None,
+    clusters: Any = None,
+    trials: Any = None,
+    weights: Any = None,
+    offset: Any = None,
+    penalty: Any = None,
+    names: Sequence[str] | None = None,
+    size: Any = None,
+    multiplier: Any = None,
+) -> tuple[Models, Scheme, Penalty | None]:
+    """The data, the scheme and the penalty of `bootstrap`, checked; nothing is fitted yet."""
+    checked_penalty = check_penalty(penalty)
+    given = data.collect(X, y, trials, weights, offset, names)
+    models, used = used_rows(given)
+    strata, clusters = (
+        _labels(name, value, given, used)
+        for name, value in (("strata", strata), ("clusters", clusters))
+    )
+    drawn = (seed, strata, clusters, size, multiplier)
+    return models, check_scheme(models, scheme, *drawn, checked_penalty, used), checked_penalty
 
 
 def used_rows(models: Models) -> tuple[Models, np.ndarray | None]:

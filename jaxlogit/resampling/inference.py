@@ -1,16 +1,50 @@
 """Intervals and moments from the replicates of one data set: what is defined, and why not."""
 
-from typing import Any
+import warnings
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from jaxlogit.core.status import Status
-from jaxlogit.data import check_choice
+from jaxlogit.data import check_choice, check_level
 from jaxlogit.resampling import kinds, replicates
 from jaxlogit.resampling.acceleration import accelerations
-from jaxlogit.resampling.functional import Functional
+from jaxlogit.resampling.functional import Functional, functional
+from jaxlogit.resampling.records import BootstrapInterval
 from jaxlogit.resampling.sample import Sample
 from jaxlogit.resampling.scheme import Scheme
+
+if TYPE_CHECKING:
+    from jaxlogit.resampling.result import Bootstrap
+
+USUAL = ("bca", "percentile", "normal")
+
+
+def confint(
+    boot: "Bootstrap", level: Any, kind: str | None, contrasts: Any, transform: Any
+) -> BootstrapInterval:
+    """Intervals of every data set; see `Bootstrap.confint`."""
+    level, wanted = check_level(level), functional(contrasts, transform, boot.names)
+    kind = usual_kind(boot._scheme) if kind is None else kind
+    check_kind(boot._scheme, boot.n_replicates, level, kind)
+    if kind == "studentized":
+        replicates.check_errors(boot._scheme, boot.fit._penalty, f"kind {kind!r}")
+    found = []
+    for b, (coef, status) in enumerate(zip(boot._coef, boot._status, strict=True)):
+        value, error, extreme = ends(boot._sample(b), coef, wanted, level, kind)
+        statuses = end_status(value, coef, status, wanted, extreme)
+        found.append((value, statuses, error, extreme))
+    pairs = [np.stack(part, axis=1) for part in zip(*found, strict=True)]
+    beyond = np.sum(pairs[-1] & ~np.isnan(pairs[0]))
+    if boot._single and beyond:
+        warnings.warn(
+            f"{beyond} ends lie beyond the first or last of {boot.n_replicates:,} replicates, "
+            "which took their place: more replicates are needed",
+            stacklevel=3,
+        )
+    sides = [boot._out(side) for pair in pairs for side in pair]
+    lost = boot._out(np.sum(boot._status != Status.CONVERGED, axis=1))
+    return BootstrapInterval(*sides, level, kind, wanted.names, lost)
 
 
 def check_kind(scheme: Scheme, n_replicates: int, level: float, kind: str) -> None:
@@ -24,6 +58,12 @@ def check_kind(scheme: Scheme, n_replicates: int, level: float, kind: str) -> No
     if n_replicates < needed:
         raise ValueError(f"replicates must be at least {needed:,} for kind {kind!r} at level "
                          f"{level}: found {n_replicates:,}")  # fmt: skip
+
+
+def usual_kind(scheme: Scheme) -> str:
+    """The kind of interval where none is named: the first of `USUAL` that the scheme has."""
+    allowed, _ = kinds_of(scheme)
+    return next(kind for kind in USUAL if kind in allowed)
 
 
 def kinds_of(scheme: Scheme) -> tuple[tuple[str, ...], str]:

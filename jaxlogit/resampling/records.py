@@ -106,7 +106,8 @@ class BootstrapTest(Record):
     mean : array like `statistic`
         Mean of the replicates' statistics: df where the chi-square distribution is right.
     bartlett_p_value : array like `statistic`
-        The chi-square tail of df·T/mean, for p values below 1/R; nan where `mean` is.
+        The chi-square tail of df·T/mean, for p values below 1/R; nan where `mean` is, and
+        with a single replicate.
     n_undefined : int array like `statistic`
         Replicates without a statistic, counted as beyond T.
     status : int32 array like `statistic`

@@ -8,7 +8,7 @@ from scipy import special
 from jaxlogit import calibrated, hypotheses
 from jaxlogit.core import tails
 from jaxlogit.core.status import Status
-from jaxlogit.data import check_choice, check_contrasts, check_hypotheses
+from jaxlogit.data import check_choice, check_contrasts, check_count, check_hypotheses
 from jaxlogit.predictions import linear_predictors
 from jaxlogit.resampling import replicates
 from jaxlogit.resampling.functional import combined
@@ -24,10 +24,12 @@ SINGULAR = 1e-9  # least eigenvalue of a correlation matrix that is inverted
 PORTION = 1 << 20  # numbers in covariances at a time
 
 
-def test(boot: "Bootstrap", method: str, null: Any, contrasts: Any, joint: bool) -> BootstrapTest:
+def test(
+    boot: "Bootstrap", method: str | None, null: Any, contrasts: Any, joint: bool
+) -> BootstrapTest:
     """Test hypotheses in every data set; see `Bootstrap.test`."""
     allowed = ("score",) if boot.scheme == "score" else METHODS
-    check_choice("method", method, allowed)
+    method = check_choice("method", allowed[0] if method is None else method, allowed)
     if boot.scheme == "jackknife":
         raise ValueError("scheme must be one that draws at random for tests: found 'jackknife'")
     if method == "wald":
@@ -47,6 +49,7 @@ def test(boot: "Bootstrap", method: str, null: Any, contrasts: Any, joint: bool)
     df = constraints.shape[1]
     with np.errstate(invalid="ignore", divide="ignore"):
         tail = tails.p_value(df * statistic / mean, df)
+    tail = np.where(boot.n_replicates > 1, tail, np.nan)
     return BootstrapTest(
         statistic, df, p_value, p_error, mean, tail, undefined, status, method, labels
     )
@@ -203,8 +206,15 @@ def _solved(gap: np.ndarray, middle: np.ndarray) -> np.ndarray:
     return out
 
 
-def replay(sample: Sample, r: int) -> Replay:
-    """One replicate as data, and its fit."""
+def replay(boot: "Bootstrap", r: int, data_set: int) -> Replay:
+    """One replicate as data, and its fit; see `Bootstrap.replay`."""
+    if check_count("r", r, 0) >= boot.n_replicates:
+        raise ValueError(f"r must be below {boot.n_replicates:,}, the number of replicates: "
+                         f"found {r}")  # fmt: skip
+    if check_count("data_set", data_set, 0) >= len(boot._status):
+        raise ValueError(f"data_set must be below {len(boot._status):,}, the number of data "
+                         f"sets: found {data_set}")  # fmt: skip
+    sample = boot._sample(data_set)
     number = np.array([r], np.uint32)
     coef = replicates.of_sample(sample, number).coef[0]
     if not replicates.draws(sample):
