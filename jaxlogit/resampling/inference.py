@@ -42,9 +42,14 @@ def confint(
             "which took their place: more replicates are needed",
             stacklevel=3,
         )
-    sides = [boot._out(side) for pair in pairs for side in pair]
+    (low, high), (low_status, high_status), (low_error, high_error), (first, last) = (
+        [boot._out(side) for side in pair] for pair in pairs
+    )
     lost = boot._out(np.sum(boot._status != Status.CONVERGED, axis=1))
-    return BootstrapInterval(*sides, level, kind, wanted.names, lost)
+    return BootstrapInterval(
+        low, high, low_status, high_status, low_error, high_error, first, last, level, kind,
+        wanted.names, lost,
+    )  # fmt: skip
 
 
 def check_kind(scheme: Scheme, n_replicates: int, level: float, kind: str) -> None:

@@ -157,8 +157,9 @@ def check_errors(scheme: Scheme, penalty: Penalty | None, what: str) -> None:
     if scheme.name in NO_ERRORS:
         raise ValueError(f"{what} is not defined with scheme {scheme.name!r}, which fits no "
                          "replicate with a standard error")  # fmt: skip
-    twice = isinstance(penalty, Firth) and penalty.intercept != "penalized"
-    if twice and scheme.unit is not None:
+    if scheme.unit is None or not isinstance(penalty, Firth):
+        return
+    if penalty.intercept != "penalized":
         raise ValueError(f"{what} is not defined with clusters under {word(penalty)}, which "
                          "maximises twice and has no sandwich covariance")  # fmt: skip
 
