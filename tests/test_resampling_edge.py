@@ -162,11 +162,3 @@ def test_a_table_keeps_every_coefficient(name, tmp_path):
     for write in (boot.to_frame, lambda: boot.to_parquet(tmp_path / "boot.parquet")):
         with pytest.raises(ValueError, match=f"names must leave '{name}' to the table's own"):
             write()
-
-
-@pytest.mark.filterwarnings("error")
-def test_scores_far_out_do_not_overflow():
-    design = np.column_stack([np.ones(N), 1e4 * X[:, 1]])
-    boot = jl.bootstrap(design, Y, replicates=9, scheme="score")
-    found = boot.test("score", null=0.1, contrasts="x1")
-    assert np.all((found.p_value > 0) | (found.status != 0))
