@@ -98,6 +98,10 @@ def _add_bootstrap(command: Parser) -> None:
     command.add_argument("--level", type=float, default=0.95, metavar="L", help="(default 0.95)")
     command.add_argument("--cluster", metavar="COL", help="draw whole clusters of rows")
     command.add_argument("--strata", metavar="COL", help="draw within strata")
+    command.add_argument("--trials", metavar="COL", help="trials of each row")
+    command.add_argument("--weights", metavar="COL", help="case weights")
+    command.add_argument("--offset", metavar="COL", help="in log-odds")
+    command.add_argument("--size", type=int, metavar="M", help="units drawn (default all)")
     command.add_argument("--penalty", metavar="P", help="for instance firth")
     command.add_argument("--seed", type=int, default=0, metavar="N", help="(default 0)")
     command.add_argument("--out", type=Path, metavar="FILE.parquet", help="write the replicates")
@@ -166,6 +170,7 @@ def _bootstrap(options: argparse.Namespace) -> None:
     run(
         options.data, options.formula, replicates=options.replicates, scheme=options.scheme,
         kind=options.kind, level=options.level, clusters=options.cluster, strata=options.strata,
+        trials=options.trials, weights=options.weights, offset=options.offset, size=options.size,
         penalty=options.penalty, seed=options.seed, out=options.out, csv=options.csv,
     )  # fmt: skip
 

@@ -24,6 +24,8 @@ class Counts(NamedTuple):
 def coded(clusters: Any, models: Models, argument: str = "clusters") -> np.ndarray:
     """Clusters of the rows from 0, (n,) or (B, n) int32, from labels of any hashable kind.
 
+    Shared ones are numbered in the order of their first rows, whatever the labels' type.
+
     `argument` is what errors call them.
 
     Raises
@@ -44,7 +46,8 @@ def coded(clusters: Any, models: Models, argument: str = "clusters") -> np.ndarr
         labels = labels.reshape(n)
     _refuse_missing(labels, models, argument)
     if labels.dtype.kind != "O":
-        codes = np.unique(labels, return_inverse=True)[1].reshape(labels.shape)
+        _, first, codes = np.unique(labels, return_index=True, return_inverse=True)
+        codes = np.argsort(np.argsort(first))[codes].reshape(labels.shape)
     else:
         codes = _numbered(labels, argument)
     if codes.ndim == 1:

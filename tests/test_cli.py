@@ -305,3 +305,25 @@ def test_bootstrap_refuses_in_one_line(capsys, tmp_path):
     fails(capsys, ["bootstrap", "birthwt", "low ~ agee"], "agee")
     fails(capsys, ["bootstrap", "birthwt"], "arguments are required: FORMULA")
     fails(capsys, [*BIRTHS, "--out", tmp_path / "gone" / "r.txt"], "out must end in .parquet")
+
+
+def test_bootstrap_of_trials_weights_and_offset(tmp_path, capsys):
+    rng, out = np.random.default_rng(6), tmp_path / "replicates.parquet"
+    table = pd.DataFrame({"x": rng.standard_normal(40), "m": 1 + np.arange(40) % 3,
+                          "w": 0.5 + rng.random(40), "o": 0.1 * rng.random(40)})  # fmt: skip
+    table["y"] = np.minimum(rng.integers(0, 3, 40), table["m"])
+    table.to_csv(tmp_path / "doses.csv", index=False)
+    command = ["bootstrap", str(tmp_path / "doses.csv"), "y ~ x", "--replicates", "60"]
+    command += ["--trials", "m", "--weights", "w", "--offset", "o", "--size", "30"]
+    assert main([*command, "--out", str(out)]) == 0
+    assert "intervals: percentile" in capsys.readouterr().out
+    X = np.column_stack([np.ones(40), table.x])
+    boot = jl.bootstrap(X, table.y, trials=table.m, weights=table.w, offset=table.o, size=30,
+                        replicates=60)  # fmt: skip
+    np.testing.assert_allclose(pd.read_parquet(out)["x"], boot.coef[:, 1], rtol=1e-12)
+
+
+def test_bootstrap_refuses_a_kind_before_it_draws(capsys):
+    far_too_many = ["--replicates", 1 << 32]  # refused for their memory before any is drawn
+    command = [*BIRTHS[:3], *far_too_many, "--scheme", "score", "--kind", "bca"]
+    fails(capsys, command, "kind must be one of 'normal'")

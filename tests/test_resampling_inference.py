@@ -215,3 +215,119 @@ def test_tables(pairs, tmp_path):
     import pandas as pd
 
     assert pd.read_parquet(tmp_path / "boot.parquet").equals(frame)
+
+
+# -- ties, ends beyond the replicates ----------------------------------------------------------
+
+
+def test_ties_with_the_estimate_count_half():
+    """Replicates of a 2×2 table that have its estimate, in exact arithmetic, in any row order."""
+    group = np.repeat([0.0, 1.0], [20, 20])
+    y = np.concatenate([np.arange(20) < 6, np.arange(20) < 12]).astype(float)
+    boot = jl.bootstrap(np.column_stack([np.ones(40), group]), y, replicates=999, strata=group)
+    weights = replicates.weights_by_unit(boot._sample(0), np.arange(999, dtype=np.uint32))
+    n0, n1 = np.sum((weights * y).reshape(999, 2, 20), axis=2).T
+    above = 2 * n1 * (20 - n0) - 7 * n0 * (20 - n1)  # the data's odds ratio is 7/2
+    tied = above == 0
+    below = (np.sum(above < 0) + 0.5 * np.sum(tied)) / 999
+    assert np.mean(tied) > 0.02
+    t, centre = boot.coef[:, 1:], boot.fit.coef[1:]
+    assert np.all(np.isfinite(boot.confint(0.9, "bca", contrasts="x1").lower_error))
+    for noise in (-1e-13, 0.0, 1e-13):
+        same = kinds.ends(t + noise, centre, 0.9, "bca", acceleration=np.zeros(1))
+        w = stats.norm.ppf(below) * 2 + stats.norm.ppf(0.05)
+        expected = kinds.interpolated(np.sort(t[:, 0]), stats.norm.cdf(w))[0]
+        np.testing.assert_allclose(same.value[0], expected, rtol=1e-9, atol=1e-12)
+
+
+def test_bca_has_no_ends_beside_its_replicates():
+    t = np.random.default_rng(1).standard_normal((199, 1))
+    for centre in (-9.0, 9.0):
+        found = kinds.ends(t, np.array([centre]), 0.9, "bca", acceleration=np.zeros(1))
+        assert np.all(np.isnan(found.value)) and np.all(found.extreme)
+    boot = jl.bootstrap(X[:12], Y[:12], replicates=39, scheme="bayesian")
+    far = jl.Bootstrap(boot.fit, boot._scheme, boot._coef + 50, boot._status)
+    ends = far.confint(kind="bca")
+    assert np.all(ends.lower_status == jl.Status.NO_BOUND_FOUND) and "one side" in ends.reason
+
+
+def test_an_end_between_a_finite_and_an_infinite_replicate_is_the_outer():
+    t = np.full((99, 2), np.inf)
+    t[0, 0] = -1.0
+    t[:98, 1] = -np.inf
+    t[98, 1] = 2.0
+    found = kinds.ends(t, np.zeros(2), 0.97, "percentile").value
+    np.testing.assert_array_equal(found, [[-1.0, -np.inf], [np.inf, 2.0]])
+
+
+def test_the_error_of_an_outermost_order_statistic():
+    """Spread of the ends of 4,000 bootstraps with as few replicates as the level takes."""
+    draws = np.random.default_rng(3).standard_normal((39, 4000))
+    found = kinds.ends(draws, np.zeros(4000), 0.95, "percentile")
+    ratio = np.sqrt(np.mean(found.error**2, axis=1)) / np.std(found.value, axis=1)
+    assert np.all((0.8 < ratio) & (ratio < 1.4))
+
+
+# -- separated data ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def quasi():
+    """Without overlap in x2, and no more of it: the other coefficients are finite."""
+    apart = (np.arange(N) % 10 == 0) * 1.0
+    return np.column_stack([X, apart]), np.maximum(Y, apart)
+
+
+def test_finite_coefficients_of_separated_data_have_moments(quasi):
+    boot = jl.bootstrap(*quasi, replicates=99, scheme="bayesian")
+    assert boot.fit.coef[2] == np.inf and np.all(np.isfinite(boot.coef[:, :2]))
+    ends, found = boot.confint(0.9, "normal"), boot.moments()
+    reach = stats.norm.ppf(0.95) * found.std_error
+    centre = boot.fit.coef - found.bias
+    np.testing.assert_allclose(ends.lower[:2], (centre - reach)[:2], rtol=1e-9)
+    assert np.isnan(ends.lower[2]) and np.isnan(found.std_error[2])
+    assert list(ends.lower_status) == [0, 0, jl.Status.SEPARATED_QUASI]
+    low, high = np.quantile(boot.coef[:, 1], [0.05, 0.95], method="weibull")
+    basic = boot.confint(0.9, "basic")
+    np.testing.assert_allclose(basic.upper[1], 2 * boot.fit.coef[1] - low, rtol=1e-9)
+    assert high > low and np.isnan(basic.upper[2])
+    assert np.all(np.isnan(boot.confint(0.9, "bca").lower))
+
+
+def test_tests_of_separated_data(quasi):
+    design, y = quasi
+    boot = jl.bootstrap(design, y, replicates=99, scheme="bayesian")
+    for method in ("lr", "score"):
+        found = boot.test(method)
+        assert list(found.status) == [0, 0, jl.Status.SEPARATED_QUASI]
+        assert np.isnan(found.p_value[2]) and np.all(found.n_undefined[:2] == 0)
+        observed = boot.fit.test(method).statistic
+        there = refits(boot).test(method, null=np.append(boot.fit.coef[:2], 0.0)).statistic
+        np.testing.assert_allclose(found.p_value[:2], share_beyond(there, observed)[:2])
+
+
+@pytest.mark.parametrize("scheme", ["parametric", "score"])
+def test_nothing_is_drawn_without_an_estimate(scheme, quasi):
+    boot = jl.bootstrap(*quasi, replicates=99, scheme=scheme)
+    ends = boot.confint(0.9, "percentile")
+    assert np.all(np.isnan([ends.lower, ends.upper])) and "nothing was drawn" in ends.reason
+    assert np.all(ends.lower_status == jl.Status.SEPARATED_QUASI)
+    again = boot.replay(7)
+    assert again.fit is None and np.all(np.isnan(again.coef)) and np.all(np.isnan(again.y))
+
+
+def test_the_bias_of_fewer_draws():
+    boot = jl.bootstrap(X, Y, replicates=999, size=30, seed=2, scheme="pairs", penalty="firth")
+    away = boot.coef - boot.fit.coef
+    found, ends = boot.moments(), boot.confint(0.9, "normal")
+    np.testing.assert_allclose(found.bias, 0.5 * np.mean(away, axis=0), rtol=1e-9)
+    spread = np.sqrt(0.5) * np.std(away, axis=0, ddof=1)
+    np.testing.assert_allclose(found.std_error, spread, rtol=1e-9)
+    middle = 0.5 * (ends.lower + ends.upper)
+    np.testing.assert_allclose(middle, boot.fit.coef - found.bias, rtol=1e-9)
+    np.testing.assert_allclose(ends.upper - middle, stats.norm.ppf(0.95) * spread, rtol=1e-9)
+    parts = [kinds.ends(boot.coef[i::9], boot.fit.coef, 0.9, "normal", shrinkage=np.sqrt(0.5))
+             for i in range(9)]  # fmt: skip
+    ratio = np.std([part.value for part in parts], axis=0, ddof=1)
+    ratio /= np.mean([part.error for part in parts], axis=0)
+    assert np.all((0.4 < ratio) & (ratio < 1.8))

@@ -14,7 +14,7 @@ from jaxlogit.study import METHODS, Study, StudyResult
 from jaxlogit.study.asked import record_of
 from jaxlogit.study.methods import ALLOWED, BootstrapSettings
 from jaxlogit.study.nested import PARTS, coverage_limit, subsets
-from jaxlogit.study.resample import plan
+from jaxlogit.study.resample import plan, resample
 from jaxlogit.study.run import run_record
 from jaxlogit.study.simulate import outcomes
 from jaxlogit.study.store import COLUMNS
@@ -338,3 +338,17 @@ def test_defaults_are_there_and_every_word_is_a_study():
     assert small(bootstrap=None).bootstrap == BootstrapSettings(999, "pairs")
     assert small(methods=["bootstrap:normal"], bootstrap={"replicates": 2}).bootstrap is not None
     assert small(methods=ALLOWED).methods == ALLOWED
+
+
+def test_separated_data_draw_no_outcomes():
+    """Where nothing is drawn there is no interval, and so no hit."""
+    study = small(bootstrap={"replicates": 39, "scheme": "parametric"})
+    cell = study.cells[0]
+    y = outcomes(cell, study.seed, 0, N_SETS)
+    own = plan(cell, study.seed, study.bootstrap, 0.95)
+    found = resample(own, cell, y, 0, "bootstrap", ["percentile"])["percentile"]
+    status = jl.fit(X, y).status
+    lost = status != Status.CONVERGED
+    assert 0 < np.sum(lost) < N_SETS
+    assert np.all(np.isnan(found.lower[lost])) and not np.any(np.isnan(found.lower[~lost]))
+    np.testing.assert_array_equal(found.upper_status[lost], np.stack([status[lost]] * 2, axis=1))

@@ -156,7 +156,7 @@ def _line(t: np.ndarray) -> tuple[float, float, str] | None:
         mean, spread = float(np.mean(t)), float(np.std(t, ddof=1))
         words = f"mean {paper.number(mean)}, standard deviation {paper.number(spread)}"
         return mean, spread, words
-    low, high = (kinds.interpolated(t, share)[0] for share in (0.25, 0.75))
+    low, high = (kinds.interpolated(t, share, share > 0.5)[0] for share in (0.25, 0.75))
     if not (np.isfinite(low) and np.isfinite(high)):
         return None
     slope = (high - low) / (2 * ndtri(0.75))

@@ -57,7 +57,8 @@ def jackknife_after(boot: "Bootstrap", level: Any, kind: str, contrasts: Any) ->
     for i, bits in enumerate(absent):
         part = t[_unpacked(bits, count)]
         quantiles[i] = _quantiles(part)
-        if kind == "percentile" or np.all(np.isfinite(centre[i])):
+        ranked = kind == "percentile" and sample.scheme.shrinkage == 1
+        if ranked or np.all(np.isfinite(centre[i])):
             bend = _acceleration(influence, i, sample.scheme.stratum) if kind == "bca" else None
             ends[i] = _ends(part, centre[i], sample, level, kind, bend)
 
@@ -157,7 +158,7 @@ def _ends(t, centre, sample: Sample, level: float, kind: str, acceleration) -> n
     """Ends (2, q) from the replicates without a unit around the estimate without it."""
     if kind == "bca":
         return kinds.ends(t, centre, level, kind, acceleration=acceleration).value
-    return kinds.ends(inference.as_if_all_drawn(t, centre, sample), centre, level, kind).value
+    return kinds.ends(t, centre, level, kind, shrinkage=sample.scheme.shrinkage).value
 
 
 def _quantiles(t: np.ndarray) -> np.ndarray:
@@ -165,7 +166,7 @@ def _quantiles(t: np.ndarray) -> np.ndarray:
     low, high = kinds.sorted_sides(t)
     sides = (low if share < 0.5 else high for share in SHARES)
     return np.array([
-        [kinds.interpolated(column, share)[0] for column in side.T]
+        [kinds.interpolated(column, share, share > 0.5)[0] for column in side.T]
         for share, side in zip(SHARES, sides, strict=True)
     ])  # fmt: skip
 

@@ -10,13 +10,12 @@ import numpy as np
 from jaxlogit.data import check_choice, check_count, check_level
 from jaxlogit.frame import Design, design, read_table
 from jaxlogit.resampling import inference, tables
-from jaxlogit.resampling.front import bootstrap
+from jaxlogit.resampling.front import bootstrap, prepared
 from jaxlogit.resampling.kinds import KINDS
 from jaxlogit.resampling.result import Bootstrap
 
 AT_A_TIME = 20_000
 """Replicates between two signs of progress on a terminal."""
-USUAL = ("bca", "percentile", "normal")
 SHOWN_AFTER = 1.0  # seconds
 
 
@@ -30,6 +29,10 @@ def run(
     level: float,
     clusters: str | None,
     strata: str | None,
+    trials: str | None,
+    weights: str | None,
+    offset: str | None,
+    size: int | None,
     penalty: str | None,
     seed: int,
     out: Path | None,
@@ -41,22 +44,27 @@ def run(
     ----------
     source, formula
         As for `frame.read_table` and `frame.design`.
-    clusters, strata
+    clusters, strata, trials, weights, offset
         Names of columns; rows in which one is missing are left out with the others.
     kind
-        None: the first of `USUAL` that the scheme has.
+        None: that of `inference.usual_kind`.
     out, csv
         Where the replicates go as Parquet, and the table as CSV.
     """
     _check_paths(out, csv)
-    model = design(formula, read_table(source), clusters=clusters, strata=strata)
-    options = {"scheme": scheme, "seed": seed, "penalty": penalty}
+    model = design(
+        formula, read_table(source), clusters=clusters, strata=strata, trials=trials,
+        weights=weights, offset=offset,
+    )  # fmt: skip
+    options = {"scheme": scheme, "seed": seed, "penalty": penalty, "size": size}
     check_level(level)
     if kind is not None:
         check_choice("kind", kind, KINDS)
-    boot = _drawn(model, check_count("replicates", replicates, 1), options)
-    allowed, _ = inference.kinds_of(boot._scheme)
-    kind = kind or next(k for k in USUAL if k in allowed)
+    replicates = check_count("replicates", replicates, 1)
+    _, checked, _ = prepared(model.X, model.y, **_arrays(model), **options)
+    kind = kind or inference.usual_kind(checked)
+    inference.check_kind(checked, replicates, level, kind)
+    boot = _drawn(model, replicates, options)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", UserWarning)
         text = boot.summary(level, kind)
@@ -71,12 +79,16 @@ def run(
         print(f"{boot.n_replicates:,} replicates written to {out}", file=sys.stderr)
 
 
+def _arrays(model: Design) -> dict:
+    fields = ("names", "clusters", "strata", "trials", "weights", "offset")
+    return {name: getattr(model, name) for name in fields}
+
+
 def _drawn(model: Design, replicates: int, options: dict) -> Bootstrap:
     """The bootstrap, on a terminal in portions that are the same replicates, with a count."""
-    arrays = {"names": model.names, "clusters": model.clusters, "strata": model.strata}
     count = min(replicates, AT_A_TIME) if sys.stderr.isatty() else replicates
     begun = time.monotonic()
-    boot = bootstrap(model.X, model.y, replicates=count, **arrays, **options)
+    boot = bootstrap(model.X, model.y, replicates=count, **_arrays(model), **options)
     width = 0
     while options["scheme"] != "jackknife" and boot.n_replicates < replicates:
         if time.monotonic() - begun > SHOWN_AFTER:

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 
 from jaxlogit import data
+from jaxlogit.checks import rectangular
+from jaxlogit.clusters import coded
 from jaxlogit.data import Models, check_count
 from jaxlogit.front import fit_models
-from jaxlogit.penalties import check_penalty
+from jaxlogit.penalties import Penalty, check_penalty
 from jaxlogit.resampling.replicates import run
 from jaxlogit.resampling.result import Bootstrap
-from jaxlogit.resampling.scheme import MOST, check_scheme
+from jaxlogit.resampling.scheme import MOST, Scheme, check_scheme
 
 
 def bootstrap(
@@ -38,7 +40,8 @@ def bootstrap(
     ----------
     X, y, trials, weights, offset, penalty, names
         As for `jaxlogit.fit`. With y (B, n) each of B data sets is resampled. A case weight goes
-        with its row; rows of weight 0 are left out.
+        with its row; rows of weight 0 or without trials are left out, so that weights or trials
+        (B, n), of each data set's own, must not be 0.
     replicates : int
         How many, R. A jackknife has one for each unit, whatever is given.
     scheme : str
@@ -49,7 +52,8 @@ def bootstrap(
     seed : int
         With the data set's and the replicate's number it determines what is drawn.
     strata : (n,) labels, optional
-        Rows are drawn within strata, each as often as it has rows.
+        Rows are drawn within strata, each as often as it has rows; of "score" the multiplied
+        scores are centred within them. Not with "poisson", which does not keep their sizes.
     clusters : (n,) labels, optional
         What is drawn, weighted or left out are whole clusters of rows.
     size : int, optional
@@ -79,11 +83,11 @@ def bootstrap(
     >>> boot.confint(kind="bca").upper.round(1)[2]  # of smoke, with a Monte Carlo error of 0.02
     np.float64(1.3)
     """
-    penalty = check_penalty(penalty)
-    models = data.collect(X, y, trials, weights, offset, names)
-    models, used = used_rows(models)
-    strata, clusters = (_of_rows(labels, used) for labels in (strata, clusters))
-    checked = check_scheme(models, scheme, seed, strata, clusters, size, multiplier, penalty)
+    models, checked, penalty = prepared(
+        X, y, scheme=scheme, seed=seed, strata=strata, clusters=clusters, trials=trials,
+        weights=weights, offset=offset, penalty=penalty, names=names, size=size,
+        multiplier=multiplier,
+    )  # fmt: skip
     count = check_count("replicates", replicates, 1)
     if count > MOST:
         raise ValueError(f"replicates must be at most 2**32: found {count}")
@@ -93,28 +97,67 @@ def bootstrap(
     return Bootstrap(fit, checked, *run(fit, checked, np.arange(count, dtype=np.uint32)))
 
 
-def used_rows(models: Models) -> tuple[Models, np.ndarray | None]:
-    """The models without rows of weight 0, and which rows are left; None: all are.
+def prepared(
+    X: Any,
+    y: Any,
+    *,
+    scheme: Any = "pairs",
+    seed: Any = 0,
+    strata: Any = None,
+    clusters: Any = None,
+    trials: Any = None,
+    weights: Any = None,
+    offset: Any = None,
+    penalty: Any = None,
+    names: Sequence[str] | None = None,
+    size: Any = None,
+    multiplier: Any = None,
+) -> tuple[Models, Scheme, Penalty | None]:
+    """The data, the scheme and the penalty of `bootstrap`, checked; nothing is fitted yet."""
+    checked_penalty = check_penalty(penalty)
+    given = data.collect(X, y, trials, weights, offset, names)
+    models, used = used_rows(given)
+    strata, clusters = (
+        _labels(name, value, given, used)
+        for name, value in (("strata", strata), ("clusters", clusters))
+    )
+    drawn = (seed, strata, clusters, size, multiplier)
+    return models, check_scheme(models, scheme, *drawn, checked_penalty, used), checked_penalty
 
-    They are not part of the data, and must not be drawn.
+
+def used_rows(models: Models) -> tuple[Models, np.ndarray | None]:
+    """The models without rows of weight 0 or without trials, and the others; None: all are left.
+
+    Such rows are not part of the data, and must not be drawn.
     """
-    weights = models.weights
-    if weights is None or np.all(weights > 0):
+    used = np.ones(models.n_rows, bool)
+    for name in ("weights", "trials"):
+        counts = getattr(models, name)
+        if counts is None or np.all(counts > 0):
+            continue
+        if counts.ndim == 2:
+            model, row = (int(i) for i in np.argwhere(counts == 0)[0])
+            raise ValueError(f"{name} must not be 0 where data sets have {name} of their own: "
+                             f"found 0 at model {model}, row {row}")  # fmt: skip
+        used &= counts > 0
+    if np.all(used):
         return models, None
-    if weights.ndim == 2:
-        model, row = (int(i) for i in np.argwhere(weights == 0)[0])
-        raise ValueError("weights must not be 0 where data sets have weights of their own: "
-                         f"found 0 at model {model}, row {row}")  # fmt: skip
-    used = np.flatnonzero(weights > 0)
     cut: dict[str, Any] = {"design": models.design[..., used, :]}
     for name in ("y", "trials", "weights", "offset"):
         array = getattr(models, name)
         cut[name] = None if array is None else array[..., used]
-    return replace(models, **cut), used
+    if cut["weights"] is not None and np.all(cut["weights"] == 1):
+        cut["weights"] = None  # they only said which rows to leave out
+    return replace(models, **cut), np.flatnonzero(used)
 
 
-def _of_rows(labels: Any, used: np.ndarray | None) -> Any:
-    """Labels of the rows left; of a wrong length as they are, to be refused."""
-    if labels is None or used is None or len(labels) <= int(used[-1]):
-        return labels
-    return np.asarray(labels)[used]
+def _labels(argument: str, given: Any, models: Models, used: np.ndarray | None) -> Any:
+    """Labels of the rows left, one for each; errors have the rows' numbers among those given."""
+    if given is None:
+        return None
+    found = rectangular(argument, given)
+    if found.shape != (models.n_rows,):
+        raise ValueError(f"{argument} must have one label for each of the {models.n_rows} rows of "
+                         f"X, the same for all data sets: found shape {found.shape}")  # fmt: skip
+    coded(found, models, argument)  # refuses missing ones
+    return found if used is None else found[used]

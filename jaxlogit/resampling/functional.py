@@ -56,7 +56,7 @@ class Functional:
                 _value, len(coef), coef, self.contrasts, row_elements=coef.shape[1] * self.size,
                 function=self.function,
             )  # fmt: skip
-        linear = np.stack([_combined(coef, row) for row in self.contrasts], axis=1)
+        linear = np.stack([combined(coef, row) for row in self.contrasts], axis=1)
         with np.errstate(over="ignore"):
             if self.function is _odds_ratio:
                 return np.exp(linear)
@@ -96,7 +96,7 @@ def derivative(wanted: Functional, coef: np.ndarray) -> np.ndarray:
         return np.asarray(jax.jacfwd(wanted.function)(jnp.asarray(coef), wanted.contrasts))
 
 
-def _combined(coef: np.ndarray, row: np.ndarray) -> np.ndarray:
+def combined(coef: np.ndarray, row: np.ndarray) -> np.ndarray:
     """c'β where β may be infinite: a coefficient that c leaves out does not count."""
     used = row != 0
     with np.errstate(invalid="ignore"):

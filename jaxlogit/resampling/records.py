@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jaxlogit.core.status import Status
 from jaxlogit.model import Fit
 from jaxlogit.results import Record
 
@@ -18,17 +19,19 @@ class BootstrapInterval(Record):
         Ends on the scale of the contrasts (log-odds) or of the transform; ±inf where the
         order statistics asked for are, nan where the kind is undefined.
     lower_status, upper_status : int32 arrays like `lower`
-        CONVERGED; INFINITE where so many replicates are infinite that the end is; for an end that
+        CONVERGED; INFINITE where so many replicates are infinite that the end is; NO_BOUND_FOUND
+        where BCa has no ends, all replicates being on one side of the estimate; for an end that
         is missing, or infinite since replicates without a value may lie anywhere, the `Status`
         that most of the replicates without a finite estimate have.
     lower_error, upper_error : arrays like `lower`
         Monte Carlo standard errors: what another seed would change. nan for an infinite end.
     lower_extreme, upper_extreme : bool arrays like `lower`
-        Whether the end would lie beyond the first or last replicate, which took its place.
+        Whether the end would lie beyond the first or last replicate, which took its place, or BCa
+        has none.
     level : float
     kind : str
     names : tuple of str
-    n_undefined : int
+    n_undefined : int or (B,) array
         Replicates without a finite estimate.
     """
 
@@ -43,21 +46,27 @@ class BootstrapInterval(Record):
     level: float
     kind: str
     names: tuple[str, ...]
-    n_undefined: int
+    n_undefined: int | np.ndarray
 
     @property
     def reason(self) -> str | None:
         """Why ends are missing or infinite, in words; None where none are."""
-        if np.all(np.isfinite(self.lower)) and np.all(np.isfinite(self.upper)):
+        ends = np.stack([self.lower, self.upper])
+        if np.all(np.isfinite(ends)):
             return None
-        lost = f"{self.n_undefined:,} replicates have no finite estimate"
+        if np.any([self.lower_status, self.upper_status] == np.int32(Status.NO_BOUND_FOUND)):
+            return f"all replicates lie on one side of the estimate: kind {self.kind!r} has no ends"
+        affected = ~np.all(np.isfinite(ends), axis=(0, -1))
+        lost = f"{np.sum(self.n_undefined * affected):,} replicates have no finite estimate"
         if self.kind == "normal":
-            return f"{lost}: the mean and variance of all do not exist"
-        if self.kind == "studentized":
-            return f"{lost}, and so no standard error: they may lie anywhere"
-        if self.kind != "percentile" and np.any(np.isnan([self.lower, self.upper])):
-            return f"no finite estimate of the data: kind {self.kind!r} needs one, 'percentile' not"
-        return f"{lost}: they keep their rank, and where they have none may lie anywhere"
+            return f"{lost}: what is infinite in one, or in the data, has no mean and variance"
+        if not np.any(np.isnan(ends)):
+            if self.kind == "studentized":
+                return f"{lost}, and so no standard error: they may lie anywhere"
+            return f"{lost}: they keep their rank, and where they have none may lie anywhere"
+        if self.kind == "percentile":
+            return "no finite estimate of the data, or none at all: nothing was drawn"
+        return f"no finite estimate of the data: kind {self.kind!r} needs one, 'percentile' not"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -97,7 +106,8 @@ class BootstrapTest(Record):
     mean : array like `statistic`
         Mean of the replicates' statistics: df where the chi-square distribution is right.
     bartlett_p_value : array like `statistic`
-        The chi-square tail of df·T/mean, for p values below 1/R; nan where `mean` is.
+        The chi-square tail of df·T/mean, for p values below 1/R; nan where `mean` is, and
+        with a single replicate.
     n_undefined : int array like `statistic`
         Replicates without a statistic, counted as beyond T.
     status : int32 array like `statistic`
@@ -124,8 +134,8 @@ class BootstrapTest(Record):
 class JackknifeAfter(Record):
     """Interval ends and quantiles without each unit; from `Bootstrap.jackknife_after`.
 
-    Units are the rows, in the order of the data without rows of weight 0, or the clusters, in
-    the order of their sorted labels.
+    Units are the rows, in the order of the data without rows that do not count, or the clusters,
+    in the order of their first rows.
 
     Attributes
     ----------
@@ -189,10 +199,11 @@ class Replay:
         What each row counts in the replicate, its case weight included: the multipliers of the
         scores under scheme "score".
     y : (n,) array
-        Successes: drawn ones under scheme "parametric".
+        Successes: drawn ones under scheme "parametric"; nan where there is nothing to draw from.
     coef : (p,) array
     fit : Fit or None
-        The replicate fitted as any other model; None under scheme "score", which fits none.
+        The replicate fitted as any other model; None under scheme "score", which fits none, and
+        where there is nothing to draw from.
     """
 
     weights: np.ndarray | None

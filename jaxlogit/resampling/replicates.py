@@ -13,24 +13,26 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxlogit import batch, fitting, intervals, memory
-from jaxlogit.core import resample
+from jaxlogit.core import resample, sandwich
 from jaxlogit.core.resample import Source
 from jaxlogit.core.status import Status
 from jaxlogit.core.tasks import UNDECIDED, Budget
 from jaxlogit.core.working import Arrays
 from jaxlogit.data import Models
 from jaxlogit.model import Fit
-from jaxlogit.penalties import Firth
+from jaxlogit.penalties import Firth, Penalty, word
 from jaxlogit.resampling import tasks
 from jaxlogit.resampling.functional import Functional, derivative
 from jaxlogit.resampling.sample import Sample, centred, fit_again, sample_of
 from jaxlogit.resampling.scheme import Scheme
-from jaxlogit.solution import FEW
+from jaxlogit.solution import FEW, Sandwich
 
 FIRST = Budget(np.int32(3), np.int32(1))  # from the estimate: enough for nearly all
 REST = Budget(np.int32(0), np.int32(12))
 FIRTH_STEPS = np.int32(8)
 LIGHT = 6  # as many times the models in a block, where a model is one product
+NO_ERRORS = ("score", "jackknife")
+"""Schemes whose replicates have no standard errors, or no distribution."""
 DRAWN = 1 << 22  # numbers of drawn data in memory at a time: 32 MiB
 
 
@@ -56,14 +58,20 @@ def estimates(sample: Sample, numbers: np.ndarray) -> Estimates:
     return Estimates(coef, status)
 
 
+def draws(sample: Sample) -> bool:
+    """Whether there is something to draw from."""
+    own = int(sample.fit.status)
+    if sample.scheme.name in ("parametric", "score"):
+        return own == Status.CONVERGED
+    return own != Status.RANK_DEFICIENT  # a subset of its rows has no higher rank
+
+
 def of_sample(sample: Sample, numbers: np.ndarray) -> Estimates:
     """`estimates`, or why there is nothing to draw from."""
-    own = int(sample.fit.status)
-    needs = sample.scheme.name in ("parametric", "score")
-    if own == Status.RANK_DEFICIENT or (needs and own != Status.CONVERGED):
-        # a subset of its rows has no higher rank
+    if not draws(sample):
         shape = (len(numbers), sample.models.n_terms)
-        return Estimates(np.full(shape, np.nan), np.full(len(numbers), own, np.int32))
+        status = np.full(len(numbers), int(sample.fit.status), np.int32)
+        return Estimates(np.full(shape, np.nan), status)
     return estimates(sample, numbers)
 
 
@@ -109,7 +117,7 @@ def std_errors(
     out = np.full((len(coef), wanted.size), np.nan)
     index = np.flatnonzero(np.all(np.isfinite(coef), axis=1))
     if not _has_quick_task(sample):
-        for part, fit in refits(sample, numbers[index]):
+        for part, fit in _refits_with_errors(sample, numbers[index]):
             out[index[part]] = _delta_errors(fit, wanted)
         return out
     if not len(index):
@@ -131,7 +139,7 @@ def covariances(sample: Sample, numbers: np.ndarray, coef: np.ndarray) -> np.nda
     out = np.full((len(coef), p, p), np.nan)
     index = np.flatnonzero(np.all(np.isfinite(coef), axis=1))
     if not _has_quick_task(sample):
-        for part, fit in refits(sample, numbers[index]):
+        for part, fit in _refits_with_errors(sample, numbers[index]):
             out[index[part]] = fit.covariance
     elif len(index):
         assert sample.arrays is not None and sample.arrays.transform is not None
@@ -142,6 +150,50 @@ def covariances(sample: Sample, numbers: np.ndarray, coef: np.ndarray) -> np.nda
             layout=sample.layout, weighs=sample.scheme.weighs, unroll=len(index) > FEW,
         )  # fmt: skip
     return out
+
+
+def check_errors(scheme: Scheme, penalty: Penalty | None, what: str) -> None:
+    """Refuse standard errors that replicates do not have."""
+    if scheme.name in NO_ERRORS:
+        raise ValueError(f"{what} is not defined with scheme {scheme.name!r}, which fits no "
+                         "replicate with a standard error")  # fmt: skip
+    if scheme.unit is None or not isinstance(penalty, Firth):
+        return
+    if penalty.intercept != "penalized":
+        raise ValueError(f"{what} is not defined with clusters under {word(penalty)}, which "
+                         "maximises twice and has no sandwich covariance")  # fmt: skip
+
+
+def fit_of_data(sample: Sample) -> Fit:
+    """The fit of the data with the covariance of replicates: CR0 where clusters are drawn."""
+    if sample.scheme.unit is None:
+        return sample.fit
+    return _by_clusters(sample.own_fit, sample.scheme, np.ones((1, sample.scheme.n_units)))
+
+
+def _refits_with_errors(sample: Sample, numbers: np.ndarray) -> Iterator[tuple[slice, Fit]]:
+    """`refits` with the covariances of `std_errors`."""
+    for part, fit in refits(sample, numbers):
+        if sample.scheme.unit is not None:
+            fit = _by_clusters(fit, sample.scheme, weights_by_unit(sample, numbers[part]))
+        yield part, fit
+
+
+def _by_clusters(fit: Fit, scheme: Scheme, weights: np.ndarray) -> Fit:
+    """Fits with the CR0 covariance of clusters that were drawn so many times, (k, G).
+
+    A cluster drawn w times is w of them: their squares add up to a w-th of its square. Pseudo-
+    cases of a penalty come after the rows, and are in no cluster.
+    """
+    assert scheme.unit is not None
+    solution = fit._solution
+    codes = np.full(solution.n_rows, scheme.n_units, np.int32)
+    codes[: len(scheme.unit)] = scheme.unit
+    share = np.divide(1.0, weights, out=np.zeros_like(weights), where=weights > 0)
+    drawn = np.sum(weights, axis=1)
+    units = sandwich.Units(np.ones(len(weights), bool), share, drawn)
+    found = Sandwich(units, codes, sandwich.Layout("CR0", scheme.n_units))
+    return replace(fit, _solution=replace(solution, sandwich=found))
 
 
 def _delta_errors(fit: Fit, wanted: Functional) -> np.ndarray:
@@ -209,11 +261,8 @@ def _penalized(sample: Sample) -> Arrays:
 
 def std_error_of_data(sample: Sample, wanted: Functional) -> np.ndarray:
     """Standard errors (q,) of a function at the estimate, as those of replicates."""
-    slopes = derivative(wanted, sample.estimate)
-    if sample.scheme.unit is None:
-        solution = sample.fit._solution
-        return intervals.std_errors(solution, solution.wide(slopes))[0]
-    return np.sqrt(np.sum((slopes @ sample.influence) ** 2, axis=1))
+    slopes, solution = derivative(wanted, sample.estimate), fit_of_data(sample)._solution
+    return intervals.std_errors(solution, solution.wide(slopes))[0]
 
 
 def run(

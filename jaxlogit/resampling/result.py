@@ -1,6 +1,5 @@
 """`Bootstrap`: the replicates of one data set or many, and what can be asked of them."""
 
-import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -8,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from jaxlogit import results
-from jaxlogit.core.status import Status
-from jaxlogit.data import check_count, check_level
+from jaxlogit.data import check_count
 from jaxlogit.model import Fit
 from jaxlogit.resampling import after, inference, replicates, tables, testing
 from jaxlogit.resampling.functional import Functional, functional
@@ -22,9 +20,6 @@ from jaxlogit.resampling.records import (
 )
 from jaxlogit.resampling.sample import Sample, sample_of
 from jaxlogit.resampling.scheme import MOST, Scheme
-
-NO_ERRORS = ("score", "jackknife")
-"""Schemes whose replicates have no standard errors, or no distribution."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,9 +80,10 @@ class Bootstrap:
         """Standard errors of the replicates' coefficients, like `coef`; computed when asked for.
 
         From each replicate's own information, or from its sums of scores over clusters (CR0)
-        where clusters were drawn; nan where a coefficient is not finite.
+        where clusters were drawn; nan where a coefficient is not finite. Of FLIC and FLAC there
+        are none with clusters: ValueError.
         """
-        self._refuse_without_errors("std_error")
+        replicates.check_errors(self._scheme, self._fit._penalty, "std_error")
         wanted = functional(None, None, self.names)
         return self._out(np.stack([self._errors(b, wanted) for b in range(len(self._status))]))
 
@@ -116,15 +112,14 @@ class Bootstrap:
         numbers = np.arange(self.n_replicates, dtype=np.uint32)
         return replicates.std_errors(self._sample(b), numbers, self._coef[b], wanted)
 
-    def _refuse_without_errors(self, what: str) -> None:
-        if self.scheme in NO_ERRORS:
-            raise ValueError(f"{what} is not defined with scheme {self.scheme!r}, which fits no "
-                             "replicate with a standard error")  # fmt: skip
-
     # -- inference -------------------------------------------------------------------------
 
     def confint(
-        self, level: float = 0.95, kind: str = "bca", contrasts: Any = None, transform: Any = None
+        self,
+        level: float = 0.95,
+        kind: str | None = None,
+        contrasts: Any = None,
+        transform: Any = None,
     ) -> BootstrapInterval:
         """Bootstrap confidence intervals of coefficients, contrasts or functions of them.
 
@@ -132,9 +127,10 @@ class Bootstrap:
         ----------
         level : float
             Confidence level in (0, 1).
-        kind : {"bca", "percentile", "basic", "studentized", "normal"}
+        kind : {"bca", "percentile", "basic", "studentized", "normal"}, optional
             The formulas are those of `jaxlogit.resampling.kinds`. A jackknife has "normal" alone;
             the score scheme "normal", "basic" and "percentile"; m-out-of-n draws all but "bca".
+            By default "bca", or "percentile", or "normal", the first that the scheme has.
         contrasts : None, names, (q, p) array or mapping
             As for `Fit.confint`.
         transform : None, "odds_ratio", "probability", or a function
@@ -156,33 +152,30 @@ class Bootstrap:
         UserWarning
             Where BCa asks for a quantile beyond the first or last replicate, which is then used.
         """
-        level, wanted = check_level(level), functional(contrasts, transform, self.names)
-        inference.check_kind(self._scheme, self.n_replicates, level, kind)
-        found = []
-        for b, (coef, status) in enumerate(zip(self._coef, self._status, strict=True)):
-            value, error, extreme = inference.ends(self._sample(b), coef, wanted, level, kind)
-            found.append((value, inference.end_status(value, coef, status, wanted), error, extreme))
-        pairs = [np.stack(part, axis=1) for part in zip(*found, strict=True)]
-        if self._single and np.any(pairs[-1]):
-            warnings.warn(
-                f"{np.sum(pairs[-1])} ends lie beyond the first or last of {self.n_replicates:,} "
-                "replicates, which took their place: more replicates are needed",
-                stacklevel=2,
-            )
-        (low, high), (low_status, high_status), (low_error, high_error), extreme = (
-            [self._out(side) for side in pair] for pair in pairs
-        )
-        return BootstrapInterval(
-            low, high, low_status, high_status, low_error, high_error, extreme[0], extreme[1],
-            level, kind, wanted.names, int(np.sum(self._status != Status.CONVERGED)),
-        )  # fmt: skip
+        return inference.confint(self, level, kind, contrasts, transform)
 
     def moments(self, contrasts: Any = None, transform: Any = None) -> Moments:
         """Bias and standard error of estimates, from the replicates' mean and variance.
 
-        Undefined (nan) where a replicate is infinite or has no value. For a jackknife the
-        jackknife estimates of both.
+        Parameters
+        ----------
+        contrasts, transform
+            As for `confint`.
+
+        Returns
+        -------
+        Moments
+            nan where a replicate or the estimate is infinite or has no value. Of a jackknife the
+            jackknife estimates of both; of m-out-of-n draws, the bias times m/n and the standard
+            error times √(m/n).
+
+        Raises
+        ------
+        ValueError
+            A single replicate.
         """
+        if self.n_replicates < 2:
+            raise ValueError("replicates must be at least 2 for moments: found 1")
         wanted = functional(contrasts, transform, self.names)
         found = [
             inference.moments(self._sample(b), coef, status, wanted)
@@ -192,14 +185,19 @@ class Bootstrap:
         return Moments(bias, spread, status, wanted.names)
 
     def test(
-        self, method: str = "wald", null: Any = 0.0, contrasts: Any = None, joint: bool = False
+        self,
+        method: str | None = None,
+        null: Any = 0.0,
+        contrasts: Any = None,
+        joint: bool = False,
     ) -> BootstrapTest:
         """Test coefficients or contrasts against the replicates' distribution of the statistic.
 
         Parameters
         ----------
-        method : {"wald", "lr", "score"}
-            The statistic. "lr" gives the bootstrap-calibrated likelihood-ratio test.
+        method : {"wald", "lr", "score"}, optional
+            The statistic. "lr" gives the bootstrap-calibrated likelihood-ratio test. By default
+            "wald", and "score" with the score scheme, which has no other.
         null : number or (q,) array
         contrasts, joint
             As for `Fit.test`.
@@ -208,6 +206,11 @@ class Bootstrap:
         -------
         BootstrapTest
             p = (1 + #{T* ≥ T})/(R + 1).
+
+        Raises
+        ------
+        ValueError
+            A jackknife; a method that scheme or penalty does not have; bad nulls or contrasts.
 
         Notes
         -----
@@ -254,7 +257,29 @@ class Bootstrap:
     # -- more of them, and single ones -----------------------------------------------------
 
     def extend(self, more: int) -> "Bootstrap":
-        """The same bootstrap with so many replicates more: those at hand are not drawn again."""
+        """The same bootstrap with more replicates: those at hand are not drawn again.
+
+        Parameters
+        ----------
+        more : int
+            How many replicates more.
+
+        Returns
+        -------
+        Bootstrap
+
+        Raises
+        ------
+        ValueError
+            Less than one, or a jackknife, which has one replicate for each unit.
+
+        Examples
+        --------
+        >>> import jaxlogit as jl
+        >>> X = [[1, dose] for dose in range(8)]
+        >>> len(jl.bootstrap(X, [0, 1, 0, 0, 1, 0, 1, 1], replicates=20).extend(30))
+        50
+        """
         more = check_count("more", more, 1)
         if self.scheme == "jackknife":
             raise ValueError("more must not be asked of a jackknife, which has one replicate for "
@@ -270,22 +295,56 @@ class Bootstrap:
         )
 
     def replay(self, r: int, data_set: int = 0) -> Replay:
-        """Replicate number r alone: the weights or outcomes it drew, and their fit."""
-        if not 0 <= check_count("r", r, 0) < self.n_replicates:
-            raise ValueError(f"r must be below {self.n_replicates:,}, the number of replicates: "
-                             f"found {r}")  # fmt: skip
-        return testing.replay(self._sample(data_set), r)
+        """Replicate number r alone: the weights or outcomes it drew, and their fit.
+
+        Parameters
+        ----------
+        r, data_set : int
+            From 0.
+
+        Returns
+        -------
+        Replay
+
+        Raises
+        ------
+        ValueError
+            No such replicate or data set.
+        """
+        return testing.replay(self, r, data_set)
 
     # -- tables ----------------------------------------------------------------------------
 
-    def summary(self, level: float = 0.95, kind: str = "bca") -> str:
-        """The bootstrap of one data set as text: estimates, bias, errors, interval, statuses."""
+    def summary(self, level: float = 0.95, kind: str | None = None) -> str:
+        """The bootstrap of one data set as text: estimates, bias, errors, interval, statuses.
+
+        Parameters
+        ----------
+        level, kind
+            As for `confint`, with its errors.
+        """
         return tables.summary(self, level, kind)
 
     def to_frame(self) -> Any:
-        """The replicates as a pandas data frame: replicate, the coefficients by name, status."""
+        """The replicates as a pandas data frame: replicate, the coefficients by name, status.
+
+        With many data sets the first column is data_set.
+
+        Raises
+        ------
+        ValueError
+            A coefficient with the name of another column.
+        ImportError
+            Without pandas.
+        """
         return tables.frame(self)
 
     def to_parquet(self, path: Any) -> None:
-        """Write what `to_frame` has to a Parquet file, with scheme and seed as its metadata."""
+        """Write what `to_frame` has to a Parquet file, with scheme and seed as its metadata.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file is written whole or not at all; errors as `to_frame`.
+        """
         tables.to_parquet(self, path)

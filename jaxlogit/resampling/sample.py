@@ -3,17 +3,17 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-import jax
 import numpy as np
 
 from jaxlogit import calibrated, coordinates, fitting
 from jaxlogit.core import linalg
-from jaxlogit.core.influence import weight_influence
 from jaxlogit.core.resample import Layout, Source
-from jaxlogit.core.working import Arrays, merge
+from jaxlogit.core.working import Arrays
 from jaxlogit.data import Models
 from jaxlogit.model import Fit
 from jaxlogit.penalties import Firth
+from jaxlogit.predictions import linear_predictors
+from jaxlogit.resampling import derivatives
 from jaxlogit.resampling.scheme import Scheme
 from jaxlogit.solution import FEW, FIRTH_ARRAYS
 
@@ -49,9 +49,8 @@ class Sample:
 
     def with_outcomes(self, coef: np.ndarray) -> Source:
         """The source with outcomes at other coefficients (p,)."""
-        models = self.models
-        eta = models.design @ coef + (0.0 if models.offset is None else models.offset)
-        return self.scheme.with_outcomes(self.scheme.source(self.data_set), eta, models)
+        eta = linear_predictors(self.models, coef[None])[0]
+        return self.scheme.with_outcomes(self.scheme.source(self.data_set), eta, self.models)
 
     @cached_property
     def layout(self) -> Layout:
@@ -73,15 +72,14 @@ class Sample:
         return self.models.n_rows * (FIRTH_ARRAYS if isinstance(self.fit._penalty, Firth) else 1)
 
     @cached_property
+    def own_fit(self) -> Fit:
+        """A fit of these data alone: of many models alike rows may have been taken together."""
+        return fit_again(self.models, self.fit._penalty)
+
+    @cached_property
     def influence(self) -> np.ndarray:
         """(p, G) derivatives of the estimate with respect to the units' weights."""
-        # A fit of its own: of many models alike rows may have been taken together.
-        solution, scheme = fit_again(self.models, self.fit._penalty)._solution, self.scheme
-        with jax.enable_x64(True):
-            lane = Arrays(*(None if a is None else a[0] for a in solution.lanes))
-            whole = merge(lane, solution.shared)._replace(correction=None, score_total=None)
-            every = np.asarray(_weight_influence(whole, solution.coef[0]))
-        by_row = every[: self.models.n_terms, : self.models.n_rows]  # a penalty may have added some
+        by_row, scheme = derivatives.by_row(self.own_fit), self.scheme
         if scheme.unit is None:
             return by_row
         return np.stack([np.bincount(scheme.unit, row, scheme.n_units) for row in by_row])
@@ -106,8 +104,3 @@ def centred(influence: np.ndarray, stratum: np.ndarray | None) -> np.ndarray:
     sizes = np.bincount(codes)
     means = np.stack([np.bincount(codes, row) for row in influence]) / sizes
     return influence - means[:, codes]
-
-
-@jax.jit
-def _weight_influence(arrays: Arrays, coef):
-    return weight_influence(arrays, coef)

@@ -92,8 +92,6 @@ class Scheme:
         tail, first, trials = tails(eta, models.trials)
         if models.trials is None:
             return source._replace(tail=tail)
-        if int(np.max(trials)) == 1:  # rows without trials have no outcome but 0
-            tail = np.where(trials > 0, special.expit(eta), 0.0)
         return source._replace(tail=tail, first_tail=first, trials=trials)
 
 
@@ -123,23 +121,29 @@ def check_scheme(
     size: Any,
     multiplier: Any,
     penalty: Penalty | None,
+    rows: np.ndarray | None = None,
 ) -> Scheme:
     """Check the arguments of `bootstrap` that say how to draw.
+
+    Labels are those of the models' rows, (n,); `rows` are these rows' numbers among those given.
 
     Raises
     ------
     ValueError, TypeError
-        An unknown scheme or multiplier; labels of another length or missing; a cluster in two
-        strata; fewer than two units; what a scheme cannot use, saying what would do instead.
+        An unknown scheme or multiplier; missing labels; a cluster in two strata; strata of one
+        unit each; fewer than two units; what a scheme cannot use, saying what would do instead.
     """
     name = check_choice("scheme", scheme, SCHEMES)
     seed = check_count("seed", seed, 0)
     if seed >= 1 << 63:
         raise ValueError(f"seed must be below 2**63: found {seed}")
     unit, n_units = _units(models, clusters)
-    stratum = _strata(models, strata, unit, n_units)
+    stratum = _strata(models, strata, unit, n_units, rows)
     if name == "parametric":
         _check_parametric(models, clusters, strata)
+    if name == "poisson" and strata is not None:
+        raise ValueError("strata must not be given with scheme 'poisson', which does not keep "
+                         "their sizes: 'pairs' and 'bayesian' do")  # fmt: skip
     if multiplier is not None and name != "score":
         raise ValueError(f"multiplier must not be given with scheme {name!r}: 'score' has one")
     if name == "score":
@@ -160,44 +164,42 @@ def check_scheme(
 
 
 def _units(models: Models, clusters: Any) -> tuple[np.ndarray | None, int]:
-    if clusters is None:
-        n_units, unit = models.n_rows, None
-    else:
-        unit = labels.coded(clusters, models)
-        if unit.ndim != 1:
-            raise ValueError(f"clusters must be one label for each of the {models.n_rows} rows, "
-                             f"the same for all data sets: found shape {unit.shape}")  # fmt: skip
-        n_units = int(unit.max()) + 1
+    unit = None if clusters is None else labels.coded(clusters, models)
+    n_units = models.n_rows if unit is None else int(unit.max()) + 1
     if n_units < 2:
-        what = (
-            "X must have at least two rows" if clusters is None else "clusters must be at least two"
-        )
+        what = "X must have at least two rows" if unit is None else "clusters must be at least two"
         raise ValueError(f"{what} to resample: found {n_units}")
     return unit, n_units
 
 
 def _strata(
-    models: Models, strata: Any, unit: np.ndarray | None, n_units: int
+    models: Models,
+    strata: Any,
+    unit: np.ndarray | None,
+    n_units: int,
+    rows: np.ndarray | None,
 ) -> np.ndarray | None:
     """The stratum of each unit."""
     if strata is None:
         return None
-    rows = np.asarray(strata)
-    if rows.shape != (models.n_rows,):
-        raise ValueError(f"strata must have one label for each of the {models.n_rows} rows of X: "
-                         f"found shape {rows.shape}")  # fmt: skip
-    codes = labels.coded(rows, models, "strata")
-    if unit is None:
-        return codes
-    first = np.zeros(n_units, np.int32)
-    first[unit[::-1]] = codes[::-1]
-    differs = np.flatnonzero(first[unit] != codes)
-    if len(differs):
-        row = int(differs[0])
-        there = int(np.flatnonzero(unit == unit[row])[0])
-        raise ValueError(f"clusters must lie in one stratum each: found the cluster of row {row} "
-                         f"in strata {rows[there]!r} (row {there}) and {rows[row]!r}")  # fmt: skip
-    return first
+    codes = labels.coded(strata, models, "strata")
+    if unit is not None:
+        first = np.zeros(n_units, np.int32)
+        first[unit[::-1]] = codes[::-1]
+        differs = np.flatnonzero(first[unit] != codes)
+        if len(differs):
+            row = int(differs[0])
+            there = int(np.flatnonzero(unit == unit[row])[0])
+            found, other = np.asarray(strata)[[there, row]].tolist()
+            row, there = (i if rows is None else int(rows[i]) for i in (row, there))
+            raise ValueError("clusters must lie in one stratum each: found the cluster of row "
+                             f"{row} in strata {found!r} (row {there}) and {other!r}")  # fmt: skip
+        codes = first
+    if int(codes.max()) + 1 == n_units:
+        what = "rows" if unit is None else "clusters"
+        raise ValueError(f"strata must not all be of one unit, or nothing varies: found {n_units} "
+                         f"strata of {n_units} {what}")  # fmt: skip
+    return codes
 
 
 def _check_parametric(models: Models, clusters: Any, strata: Any) -> None:

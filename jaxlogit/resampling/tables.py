@@ -15,8 +15,11 @@ from jaxlogit.text import table
 if TYPE_CHECKING:
     from jaxlogit.resampling.result import Bootstrap
 
+N_NUMBERS = 5
+"""Estimate, bias, standard error and two ends; Monte Carlo errors come after them."""
 
-def summary(boot: "Bootstrap", level: float, kind: str) -> str:
+
+def summary(boot: "Bootstrap", level: float, kind: str | None) -> str:
     """Estimates, bias, bootstrap standard errors and an interval; statuses."""
     if boot._status.shape[0] > 1:
         return f"{boot!r}\n".replace("<", "").replace(">", "")
@@ -26,9 +29,10 @@ def summary(boot: "Bootstrap", level: float, kind: str) -> str:
     cells = zip(*map(_aligned, zip(*rows, strict=True)), strict=True)
     rows = [[name, *row] for name, row in zip(boot.names, cells, strict=True)]
     units = "" if boot._scheme.unit is None else f" of {boot._scheme.n_units:,} clusters"
+    errors = "; mc: Monte Carlo standard errors of their ends" if "mc_low" in found else ""
     head = [
         f"Bootstrap: {boot.scheme}{units}, {boot.n_replicates:,} replicates, seed {boot.seed}",
-        f"{100 * level:g} % intervals: {ends.kind}; mc: Monte Carlo standard errors of their ends",
+        f"{100 * level:g} % intervals: {ends.kind}{errors}",
     ]
     reason = [] if ends.reason is None else [ends.reason]
     return "\n".join(
@@ -36,7 +40,7 @@ def summary(boot: "Bootstrap", level: float, kind: str) -> str:
     )
 
 
-def columns(boot: "Bootstrap", level: float, kind: str) -> tuple[BootstrapInterval, dict]:
+def columns(boot: "Bootstrap", level: float, kind: str | None) -> tuple[BootstrapInterval, dict]:
     """The intervals of one data set, and the columns of its table."""
     moments, ends = boot.moments(), boot.confint(level, kind)
     found = {
@@ -46,9 +50,9 @@ def columns(boot: "Bootstrap", level: float, kind: str) -> tuple[BootstrapInterv
         "std_error": moments.std_error,
         "conf_low": ends.lower,
         "conf_high": ends.upper,
-        "mc_low": ends.lower_error,
-        "mc_high": ends.upper_error,
     }
+    if boot.scheme != "jackknife":  # which draws nothing
+        found |= {"mc_low": ends.lower_error, "mc_high": ends.upper_error}
     return ends, {name: np.atleast_2d(value)[0] for name, value in found.items()}
 
 
@@ -66,7 +70,7 @@ def tidy(boot: "Bootstrap", level: float, kind: str) -> Any:
 
 def _rounded(row: list[float]) -> list[str]:
     """A term's numbers with the decimals that its smallest Monte Carlo error has two digits in."""
-    errors = [value for value in row[-2:] if np.isfinite(value) and value > 0]
+    errors = [value for value in row[N_NUMBERS:] if np.isfinite(value) and value > 0]
     least = min(errors, default=1e-3 * max((abs(v) for v in row if np.isfinite(v)), default=1.0))
     if least == 0:
         return [f"{value:.5g}" for value in row]
@@ -94,6 +98,10 @@ def frame(boot: "Bootstrap") -> Any:
     sets, count, p = boot._coef.shape
     columns = {} if boot.fit._models.single else {"data_set": np.repeat(np.arange(sets), count)}
     columns["replicate"] = np.tile(np.arange(count), sets)
+    taken = [name for name in boot.names if name in (*columns, "status")]
+    if taken:
+        raise ValueError(f"names must leave {taken[0]!r} to the table's own column: give the "
+                         "coefficient another name")  # fmt: skip
     columns |= dict(zip(boot.names, boot._coef.reshape(-1, p).T, strict=True))
     names = np.array([Status(code).name.lower() for code in range(len(Status))])
     columns["status"] = names[boot._status.ravel()]

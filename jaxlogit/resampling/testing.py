@@ -3,14 +3,17 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import special
 
-from jaxlogit import hypotheses
+from jaxlogit import calibrated, hypotheses
 from jaxlogit.core import tails
 from jaxlogit.core.status import Status
-from jaxlogit.data import check_choice, check_contrasts, check_hypotheses
+from jaxlogit.data import check_choice, check_contrasts, check_count, check_hypotheses
+from jaxlogit.predictions import linear_predictors
 from jaxlogit.resampling import replicates
+from jaxlogit.resampling.functional import combined
 from jaxlogit.resampling.records import BootstrapTest, Replay
-from jaxlogit.resampling.sample import Sample, fit_again
+from jaxlogit.resampling.sample import Sample, centred, fit_again
 
 if TYPE_CHECKING:
     from jaxlogit.resampling.result import Bootstrap
@@ -21,13 +24,19 @@ SINGULAR = 1e-9  # least eigenvalue of a correlation matrix that is inverted
 PORTION = 1 << 20  # numbers in covariances at a time
 
 
-def test(boot: "Bootstrap", method: str, null: Any, contrasts: Any, joint: bool) -> BootstrapTest:
+def test(
+    boot: "Bootstrap", method: str | None, null: Any, contrasts: Any, joint: bool
+) -> BootstrapTest:
     """Test hypotheses in every data set; see `Bootstrap.test`."""
     allowed = ("score",) if boot.scheme == "score" else METHODS
-    check_choice("method", method, allowed)
+    method = check_choice("method", allowed[0] if method is None else method, allowed)
     if boot.scheme == "jackknife":
         raise ValueError("scheme must be one that draws at random for tests: found 'jackknife'")
+    if method == "wald":
+        replicates.check_errors(boot._scheme, boot.fit._penalty, "method 'wald'")
     rows, labels = check_contrasts(contrasts, boot.names)
+    if method != "wald":
+        calibrated.refuse_intercept(boot.fit._models, boot.fit._penalty, rows)
     constraints, nulls = check_hypotheses(rows, null, joint, method)
     found = []
     for b in range(len(boot._status)):
@@ -40,6 +49,7 @@ def test(boot: "Bootstrap", method: str, null: Any, contrasts: Any, joint: bool)
     df = constraints.shape[1]
     with np.errstate(invalid="ignore", divide="ignore"):
         tail = tails.p_value(df * statistic / mean, df)
+    tail = np.where(boot.n_replicates > 1, tail, np.nan)
     return BootstrapTest(
         statistic, df, p_value, p_error, mean, tail, undefined, status, method, labels
     )
@@ -55,7 +65,13 @@ def _compared(boot, b: int, sample: Sample, constraints, nulls, method: str):
         if boot.scheme == "parametric":
             replicated = _under_null(sample, numbers, constraints, nulls, method)
         else:
-            replicated = _around_estimate(sample, numbers, boot._coef[b], constraints, method)
+            truth = _truth(sample, constraints)
+            known = np.all(np.isfinite(truth), axis=1)
+            status = np.where(known, status, int(sample.fit.status))
+            replicated = np.full((len(numbers), len(known)), np.nan)
+            if np.any(known):
+                given = numbers, boot._coef[b], constraints[known], truth[known]
+                replicated[:, known] = _around_estimate(sample, *given, method)
     good = (status == Status.CONVERGED) & np.isfinite(observed)
     undefined = np.sum(np.isnan(replicated), axis=0)
     beyond = ~(replicated < observed * (1.0 - SAME))
@@ -67,18 +83,21 @@ def _compared(boot, b: int, sample: Sample, constraints, nulls, method: str):
 
 def _observed(sample: Sample, constraints, nulls, method: str):
     """Statistics (h,) of the data, and statuses."""
-    if method == "wald" and sample.scheme.unit is not None:
-        middle = sample.influence @ sample.influence.T
-        value = _quadratic(sample.estimate[None], middle[None], constraints, nulls)[0]
-        return value, np.full(len(value), int(sample.fit.status), np.int32)
-    solution = sample.fit._solution
+    fit = replicates.fit_of_data(sample) if method == "wald" else sample.fit
+    solution = fit._solution
     value, status = hypotheses.statistics(solution, solution.wide(constraints), nulls, method)
     return value[0], status[0]
 
 
-def _around_estimate(sample: Sample, numbers, coef, constraints, method: str) -> np.ndarray:
+def _truth(sample: Sample, constraints) -> np.ndarray:
+    """What hypotheses (h, q, p) are about in the data's estimate, (h, q); not always finite."""
+    rows = constraints.reshape(-1, constraints.shape[-1])
+    found = [combined(sample.estimate[None], row)[0] for row in rows]
+    return np.reshape(found, constraints.shape[:2])
+
+
+def _around_estimate(sample: Sample, numbers, coef, constraints, truth, method: str) -> np.ndarray:
     """Statistics (R, h) of the hypothesis that the replicate's truth is the data's estimate."""
-    truth = constraints @ sample.estimate
     out = np.full((len(numbers), len(constraints)), np.nan)
     if method == "wald":
         step = max(1, PORTION // coef.shape[1] ** 2)
@@ -121,16 +140,16 @@ def _multiplied(sample: Sample, numbers, constraints, nulls):
     observed, replicated = [], []
     for h in range(len(constraints)):
         scores = _unit_scores(sample, coef[0, h], constraints[h])
-        observed.append(_score_statistic(scores, np.ones((1, scores.shape[1])))[0])
-        replicated.append(_score_statistic(scores, multipliers))
+        spread = _within(scores, sample.scheme.stratum)
+        observed.append(_solved(np.sum(scores, axis=1)[None], (spread @ spread.T)[None])[0])
+        replicated.append(_score_statistic(spread, multipliers))
     return np.array(observed), np.stack(replicated, axis=1), status[0]
 
 
 def _unit_scores(sample: Sample, coef: np.ndarray, constraint: np.ndarray) -> np.ndarray:
     """C I⁻¹ u_g of the units at a restricted maximum, (q, G)."""
     models = sample.models
-    eta = models.design @ coef + (0.0 if models.offset is None else models.offset)
-    mu = 1.0 / (1.0 + np.exp(-eta))
+    mu = special.expit(linear_predictors(models, coef[None])[0])
     weights = 1.0 if models.weights is None else models.weights
     total = weights * (1.0 if models.trials is None else models.trials)
     information = (models.design * (total * mu * (1.0 - mu))[:, None]).T @ models.design
@@ -139,6 +158,18 @@ def _unit_scores(sample: Sample, coef: np.ndarray, constraint: np.ndarray) -> np
     if sample.scheme.unit is None:
         return by_row
     return np.stack([np.bincount(sample.scheme.unit, r, sample.scheme.n_units) for r in by_row])
+
+
+def _within(scores: np.ndarray, stratum: np.ndarray | None) -> np.ndarray:
+    """Scores (q, G) whose squares add up to the variance of their sum.
+
+    In strata of fixed sizes n that is of deviations from the stratum's mean, times n/(n − 1): the
+    means, which need not be 0, do not vary. A stratum of one unit says nothing about it.
+    """
+    if stratum is None:
+        return scores
+    sizes = np.bincount(stratum)[stratum]
+    return centred(scores, stratum) * np.sqrt(sizes / np.maximum(sizes - 1, 1))
 
 
 def _score_statistic(scores: np.ndarray, multipliers: np.ndarray) -> np.ndarray:
@@ -175,10 +206,19 @@ def _solved(gap: np.ndarray, middle: np.ndarray) -> np.ndarray:
     return out
 
 
-def replay(sample: Sample, r: int) -> Replay:
-    """One replicate as data, and its fit."""
+def replay(boot: "Bootstrap", r: int, data_set: int) -> Replay:
+    """One replicate as data, and its fit; see `Bootstrap.replay`."""
+    if check_count("r", r, 0) >= boot.n_replicates:
+        raise ValueError(f"r must be below {boot.n_replicates:,}, the number of replicates: "
+                         f"found {r}")  # fmt: skip
+    if check_count("data_set", data_set, 0) >= len(boot._status):
+        raise ValueError(f"data_set must be below {len(boot._status):,}, the number of data "
+                         f"sets: found {data_set}")  # fmt: skip
+    sample = boot._sample(data_set)
     number = np.array([r], np.uint32)
-    coef = replicates.estimates(sample, number).coef[0]
+    coef = replicates.of_sample(sample, number).coef[0]
+    if not replicates.draws(sample):
+        return Replay(None, np.full(sample.models.n_rows, np.nan), coef, None)
     if sample.scheme.name == "score":
         weights = replicates.weights_by_unit(sample, number)[0]
         unit = sample.scheme.unit

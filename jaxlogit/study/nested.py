@@ -94,7 +94,7 @@ def coverage_limit(
     -------
     Measure
         Over the data sets in which the interval and its subsets' are defined; nan where there
-        are too few replicates for subsets.
+        are too few replicates for subsets. As an extrapolation it can lie above 1.
     """
     sizes, shares = [replicates], [covered]
     for name, number in PARTS.items():

@@ -106,7 +106,7 @@ def resample(
     -------
     dict[tuple, Resampled]
         By kind and level. In a data set without a finite estimate the percentile interval alone
-        exists.
+        exists, and not where outcomes or scores would be drawn from the estimate.
     """
     fit = fit_models(_models(cell, made), check_penalty(PENALTIES[estimator]))
     shape = (len(numbers), len(cell.names))
@@ -138,7 +138,9 @@ def _fill(
     """All kinds of one data set."""
     own = int(sample.fit.status)
     finite = bool(np.all(np.isfinite(sample.estimate)))
-    defined = dict.fromkeys(kind for kind, _ in out if finite or kind == "percentile")
+    drawn = replicates.draws(sample)
+    wanted = dict.fromkeys(kind for kind, _ in out)
+    defined = [kind for kind in wanted if drawn and (finite or kind == "percentile")]
     for found in out.values():
         found.lower_status[b] = found.upper_status[b] = own
     if not defined:
