@@ -75,7 +75,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--memory", action="store_true", help="peak memory of 10⁶ replicates only")
     parser.add_argument("--growth", action="store_true", help="time per model from 10³ to 10⁶")
     parser.add_argument("--bootstrap", action="store_true", help="bootstrap replicates only")
-    parser.add_argument("--study", action="store_true", help="a study on one and on more processes")
+    parser.add_argument("--study", action="store_true", help="coverage studies as whole commands")
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="where results go; default benchmarks/results"
     )

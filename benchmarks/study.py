@@ -1,5 +1,6 @@
-"""A coverage study by one process, and by local workers that share its cores."""
+"""Coverage studies as whole commands: a million replicates, all outcomes, workers, and R's loop."""
 
+import re
 import shutil
 import statistics
 import subprocess
@@ -10,62 +11,166 @@ from pathlib import Path
 
 from jaxlogit.cores import n_threads
 
-REPLICATES = 200_000
-QUICK_REPLICATES = 2_000
+EXAMPLES = Path(__file__).parent.parent / "examples"
+MILLION = 1_000_000
+QUICK = 2_000
 ROUNDS = 3
-SPEC = "birthwt"
+WORKERS_REPLICATES = 200_000
+R_REPLICATES = 200
+
+TWO_GROUPS = """
+name = "two-groups"
+seed = 1
+replicates = 1
+methods = ["ml:wald", "ml:lr", "ml:score", "firth:wald", "firth:lr"]
+[design]
+groups = [50, 50]
+event_rates = [0.1, 0.2]
+"""
+
+R_LOOP = """
+suppressMessages(library(MASS))
+d <- subset(birthwt, ftv == 0)
+full <- glm(I(1 - low) ~ age + I(race == 1) + smoke + I(ptl > 0) + ht + log(lwt), binomial, d)
+p <- fitted(full)
+set.seed(1)
+seconds <- system.time(for (i in 1:COUNT) suppressMessages(suppressWarnings({
+  d$y <- rbinom(length(p), 1, p)
+  fit <- glm(y ~ age + I(race == 1) + smoke + I(ptl > 0) + ht + log(lwt), binomial, d)
+  try(confint(fit), silent = TRUE)
+})))[["elapsed"]]
+cat(seconds / COUNT)
+"""
 
 
 def measure(quick: bool) -> dict:
-    """Seconds of whole commands, start and compilation included, in turn through several rounds.
+    """Every figure; R's only where it is installed."""
+    found = {"cores": n_threads(), "million": million(QUICK if quick else MILLION)}
+    found["exact"] = exact()
+    found["workers"] = workers(QUICK if quick else WORKERS_REPLICATES, 1 if quick else ROUNDS)
+    if shutil.which("Rscript"):
+        found["r"] = {"replicate_s": r_loop(10 if quick else R_REPLICATES)}
+    return found
 
-    The parts of all must be the same to the last bit.
-    """
-    replicates = QUICK_REPLICATES if quick else REPLICATES
-    workers = 2 if quick else max(2, n_threads())
-    engines = (None, f"dask:{workers}")
+
+def million(replicates: int) -> dict:
+    """The birth-weight example: seconds, peak memory, and the share that is not fitting."""
+    spec = EXAMPLES / "birthwt.toml"
+    seconds, peak, _ = run(str(spec), replicates)
+    return {"replicates": replicates, "seconds": seconds, "peak_mib": peak,
+            "other": other_share(spec)}  # fmt: skip
+
+
+def other_share(spec: Path, replicates: int = 40_000) -> float:
+    """Share of a run's time, compiled, that goes into simulation, storing and the tables."""
+    from jaxlogit.study import Study
+    from jaxlogit.study.asked import record_of
+    from jaxlogit.study.simulate import simulate
+    from jaxlogit.study.store import Task, part_content, save_part
+    from jaxlogit.study.tabulate import tabulate
+
+    study = Study.from_toml(spec)
+    record, (cell,) = record_of(study), study.cells
+    chunk, spent = 10_000, {"simulate": 0.0, "fit": 0.0, "store": 0.0}
+    with tempfile.TemporaryDirectory() as folder:
+        study.run(folder, chunk, progress=False)
+        for start in range(chunk, chunk + replicates, chunk):
+            clock = [time.perf_counter()]
+            data = simulate(cell, study.seed, start, start + chunk)
+            clock.append(time.perf_counter())
+            groups = list(tabulate(record, cell, data, study.methods, start))
+            clock.append(time.perf_counter())
+            task = Task(cell.label, start, start + chunk, tuple(study.methods))
+            save_part(Path(folder), record, task, part_content(record, task, groups))
+            clock.append(time.perf_counter())
+            for name, one, other in zip(spent, clock, clock[1:], strict=False):
+                spent[name] += other - one
+        whole = study.run(folder, chunk + replicates, progress=False)
+        begun = time.perf_counter()
+        whole.summary()
+        tables = time.perf_counter() - begun
+    other = spent["simulate"] + spent["store"] + tables
+    return other / (other + spent["fit"])
+
+
+def exact() -> dict:
+    """Two groups of 50, five methods: seconds of the command, start and compilation included."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "two-groups.toml"
+        path.write_text(TWO_GROUPS)
+        start = time.perf_counter()
+        command = [sys.executable, "-m", "jaxlogit", "study", "exact", str(path)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        return {"outcomes": 51 * 51, "seconds": time.perf_counter() - start}
+
+
+def workers(replicates: int, rounds: int) -> dict:
+    """One process and local Dask workers in turn; their parts must be the same to the last bit."""
+    count = max(2, n_threads())
+    engines = (None, f"dask:{count}")
     seconds: dict[str | None, list[float]] = {engine: [] for engine in engines}
-    for number in range(1 if quick else ROUNDS):
+    for number in range(rounds):
         parts = []
         for engine in engines[:: 1 if number % 2 == 0 else -1]:
-            found, names = run(engine, replicates)
+            found, _, names = run("birthwt", replicates, engine)
             seconds[engine].append(found)
             parts.append(names)
         if parts[0] != parts[1]:
             raise AssertionError("the parts of two engines differ")
     alone, shared = (seconds[engine] for engine in engines)
-    return {
-        "study": SPEC,
-        "replicates": replicates,
-        "cores": n_threads(),
-        "workers": workers,
-        "alone_s": alone,
-        "workers_s": shared,
-        "ratio": statistics.median(a / b for a, b in zip(alone, shared, strict=True)),
-    }
+    ratio = statistics.median(a / b for a, b in zip(alone, shared, strict=True))
+    return {"replicates": replicates, "workers": count, "alone_s": alone, "workers_s": shared,
+            "ratio": ratio}  # fmt: skip
 
 
-def run(engine: str | None, replicates: int) -> tuple[float, list[str]]:
-    """Seconds of `jaxlogit study run`, and the names of its parts, which hold their digests."""
+def run(spec: str, replicates: int, engine: str | None = None) -> tuple[float, float, list[str]]:
+    """Seconds and peak MiB of `jaxlogit study run`, and its parts' names, which hold digests."""
     folder = Path(tempfile.mkdtemp(prefix="jaxlogit-"))
-    command = [sys.executable, "-m", "jaxlogit", "study", "run", SPEC, "--no-progress"]
+    command = [sys.executable, "-c", _CHILD, "study", "run", spec, "--no-progress"]
     command += ["--store", str(folder / "store"), "--replicates", str(replicates)]
     try:
         start = time.perf_counter()
-        subprocess.run(command + (["--engine", engine] if engine else []),
-                       check=True, stdout=subprocess.DEVNULL)  # fmt: skip
+        done = subprocess.run(command + (["--engine", engine] if engine else []), check=True,
+                              stdout=subprocess.PIPE, text=True)  # fmt: skip
         elapsed = time.perf_counter() - start
         names = sorted(path.name for path in (folder / "store" / "parts").iterdir())
     finally:
         shutil.rmtree(folder)
-    return elapsed, names
+    return elapsed, float(re.findall(r"peak MiB ([\d.]+)", done.stdout)[-1]), names
+
+
+_CHILD = """
+import sys
+from jaxlogit.cli import main
+if __name__ == "__main__":
+    status = main(sys.argv[1:])
+    import resource
+    print("peak MiB", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    sys.exit(status)
+"""
+
+
+def r_loop(replicates: int) -> float:
+    """Seconds a replicate of glm and its profile intervals in R, one core."""
+    done = subprocess.run(["Rscript", "-e", R_LOOP.replace("COUNT", str(replicates))], check=True,
+                          capture_output=True, text=True)  # fmt: skip
+    return float(done.stdout.split()[-1])
 
 
 def table(found: dict) -> str:
-    """One line for people."""
-    alone, shared = (statistics.median(found[key]) for key in ("alone_s", "workers_s"))
-    return (
-        f"study {found['study']}, {found['replicates']:,} replicates, {found['cores']} cores: "
-        f"one process {alone:.1f} s, {found['workers']} Dask workers {shared:.1f} s, "
-        f"{found['ratio']:.2f} times its speed"
-    )
+    """A line for each figure, for people."""
+    big, workers_, exact_ = found["million"], found["workers"], found["exact"]
+    lines = [
+        f"birth weights, {big['replicates']:,} replicates x 5 methods: {big['seconds']:.0f} s, "
+        f"peak {big['peak_mib']:.0f} MiB, {100 * big['other']:.0f} % not fitting",
+        f"two groups of 50, all {exact_['outcomes']:,} outcomes: {exact_['seconds']:.1f} s",
+        f"birthwt, {workers_['replicates']:,} replicates: {workers_['workers']} Dask workers at "
+        f"{workers_['ratio']:.2f} times the speed of one process",
+    ]
+    if "r" in found:
+        each = found["r"]["replicate_s"]
+        times = each / (big["seconds"] / big["replicates"])
+        lines.append(
+            f"R's glm and confint: {1e3 * each:.0f} ms a replicate, {times:,.0f} times ours"
+        )
+    return "\n".join(lines)
