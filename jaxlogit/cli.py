@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from jaxlogit import compiled
+
 if TYPE_CHECKING:
     from jaxlogit.study import ExactResult, StudyResult
 
@@ -51,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         terminated.
     """
     options = parser().parse_args(arguments)
+    compiled.keep()
     try:
         options.command(options)
         sys.stdout.flush()

@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from jaxlogit import compiled
 from jaxlogit.study.designs import Generator
 from jaxlogit.study.progress import Counts, counted
 from jaxlogit.study.record import Record, read_record, write_record
@@ -85,6 +86,7 @@ def compute(
     """
     try:
         _take_share(threads)
+        compiled.keep()
         with _one_at_a_time:
             record = _decoded(files, generate)
             (cell,) = record.cells
