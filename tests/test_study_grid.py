@@ -254,8 +254,12 @@ def test_a_generators_failures_are_counted_and_replayable(tmp_path, generate):
     table = result.summary().set_index("term").loc["x"]
     assert table.coverage_n == (rows.lower.notna()).sum()
     assert result.statuses().nonfinite_input.tolist() == [len(failed)] * 2
-    replay = made.replay("n=30, slope=0.5", int(failed[0]))
-    assert set(replay.table.status) == {"nonfinite_input"}
+    if generate is traced:
+        replay = made.replay("n=30, slope=0.5", int(failed[0]))
+        assert set(replay.table.status) == {"nonfinite_input"}
+    else:
+        with pytest.raises(ValueError, match=r"generate raised RuntimeError .*: no convergence"):
+            made.replay("n=30, slope=0.5", int(failed[0]))
     # a store has no functions: it can be read, and continued from the study
     stored = StudyResult.from_store(tmp_path / "store")
     assert stored.summary().equals(result.summary())
@@ -278,12 +282,41 @@ def test_a_generators_failures_are_counted_and_replayable(tmp_path, generate):
 
 
 def changed(key, cell):
-    X, y = traced(key, cell)
-    return X, 1 - y
+    return traced(key, cell | {"slope": 0.47})
+
+
+def ignores(key, cell):
+    rng = np.random.default_rng(3)
+    return rng.normal(size=(20, 2)), rng.integers(0, 2, 20).astype(float)
+
+
+def negative(key, cell):
+    X, y = traced(key, {"n": 20, "slope": 0.0})
+    return X, y, {"weights": jax.numpy.where(X[:, 1] > 2.5, -1.0, 1.0)}
 
 
 def broken(key, cell):
     raise KeyError("n_rows")
+
+
+def test_cells_with_one_address_are_refused():
+    """Two levels whose 32-bit addresses agree, found by search."""
+    with pytest.raises(ValueError, match="n=40203 and n=51883 would draw the same random numbers"):
+        points({"n": [40203, 51883]})
+
+
+def test_events_per_variable_count_trials():
+    X = np.column_stack([np.ones(4), np.arange(4.0)])
+    cell = Study(name="a", seed=1, replicates=1, X=X, names=["Intercept", "x"], truth={"x": 0.1},
+                 trials=[10] * 4, event_rate=0.2, events_per_variable=10).cells[0]  # fmt: skip
+    assert cell.n_rows == 10 / (0.2 * 10)
+
+
+def test_rows_without_trials_or_weight_are_not_drawn():
+    X = np.column_stack([np.ones(3), [0.0, 1.0, 2.0]])
+    cell = Study(name="a", seed=1, replicates=1, X=X, truth=[0.0, 0.0], n=9, trials=[1, 0, 2],
+                 weights=[1.0, 1.0, 0.0]).cells[0]  # fmt: skip
+    np.testing.assert_array_equal(cell.X, X[:1])
 
 
 ERRORS = {
@@ -295,7 +328,7 @@ ERRORS = {
     "df": ({"columns": {"x": "t"}}, r"columns\.x\.df is missing"),
     "shares": ({"columns": {"x": {"distribution": "categorical", "probabilities": [0.5, 0.4]}}},
                r"columns\.x\.probabilities must sum to 1: found 0\.9"),
-    "product": ({"columns": {"x": {"product": ["y", "z"]}}}, "x.product must name columns above"),
+    "product": ({"columns": {"x": {"product": ["y", "z"]}}}, "x.product must name columns of numbers above"),
     "correlation": ({"correlation": [[1, 2], [2, 1]]}, r"correlation must be a number or a 2 x 2"),
     "not definite": ({"columns": {"a": "normal", "b": "normal", "c": "normal"}, "correlation": -0.9,
                       "truth": dict.fromkeys("abc", 0)}, r"positive definite: found a smallest"),
@@ -311,13 +344,27 @@ ERRORS = {
                 "event_rates": [0.1, 0.2], "truth": None}, "redraw goes with data or X or columns"),
     "groups": ({"columns": None, "n": None, "groups": [5], "truth": {"group": 1}}, "must be two n"),
     "grid word": ({"grid": {"evnt_rate": [0.1]}}, r"evnt_rate must be a set.*'event_rate'"),
-    "grid level": ({"grid": {"n": [None]}}, "grid.n must have numbers or text.*None"),
+    "grid level": ({"grid": {"n": [None]}}, "grid.n must have finite numbers .*None"),
     "grid cell": ({"grid": {"n": [20, 0]}}, r"cell n=0: n must be an integer from 1"),
     "grid twice": ({"grid": {"n": [20, 20]}}, "grid must have each cell once: found n=20 twice"),
     "grid place": ({"grid": {"columns.age.sd.x": [1]}}, "age.sd.x must lie in a tab"),
     "levels": ({"level": [0.9, 0.9]}, r"level must be one or more numbers, each once"),
     "generate": ({"columns": None, "n": None, "event_rate": None, "generate": broken,
                   "truth": [0.0]}, "no data set in 10 replicates: KeyError: 'n_rows'"),
+    "own key": ({"columns": None, "n": None, "event_rate": None, "generate": ignores,
+                 "truth": [0.0, 0.0]}, "generate must draw from its key"),
+    "negative": ({"columns": None, "n": None, "event_rate": None, "generate": negative,
+                  "truth": [0.0, 0.0]}, r"weights of at least 0: found -1.0 in replicate \d+ at"),
+    "reserved": ({"grid": {"level": [0.9]}}, "grid.level must have another name"),
+    "infinite": ({"grid": {"n": [np.inf]}}, "grid.n must have finite numbers or texts"),
+    "labels": ({"grid": {"n": [20, "20"]}}, "grid must have each cell once: found n=20 twice"),
+    "whole": ({"grid": {"n": [20, 20.0]}}, "grid must have each cell once: found n=20 twice"),
+    "flag": ({"redraw": 0}, "redraw must be true or false: found 0"),
+    "list": ({"columns": {"x": {"distribution": ["normal"]}}}, "x.distribution must be one of"),
+    "heavy": ({"columns": {"x": {"distribution": "lognormal", "sdlog": 500}},
+               "truth": {"x": 1}}, "event_rate has no intercept where"),
+    "product of levels": ({"columns": {"x": "normal", "c": COLUMNS["site"],
+                                       "b": {"product": ["x", "c"]}}}, "columns of numbers above"),
     "no function": ({"columns": None, "n": None, "event_rate": None, "generate": 3,
                      "truth": [0.0]}, "generate must be a function of key and cell: found 3"),
 }  # fmt: skip

@@ -175,7 +175,7 @@ def test_kinds_of_tables(kind):
         frame = pd.DataFrame(columns)
         table = {"dict": columns, "pandas": frame, "pandas nullable": frame.convert_dtypes(),
                  "pyarrow": pa.Table.from_pandas(frame)}[kind]  # fmt: skip
-    found = summarise(table, truth=1.0)
+    found = jl.summarise(table, truth=1.0)
     assert found.method.tolist() == ["a", "b"]
     assert found.bias_n.tolist() == [2, 1]
     assert found.n_replicates.tolist() == [2, 2]
@@ -205,7 +205,7 @@ def test_a_truth_that_varies_within_a_group():
     rng = np.random.default_rng(4)
     truth, error = rng.normal(5, 2, 50), rng.normal(size=50)
     table = {"estimate": truth + error, "std_error": np.ones(50), "truth": truth}
-    found = summarise(table, truth="truth").iloc[0]
+    found = jl.summarise(table, truth="truth").iloc[0]
     assert np.isnan(found.truth)
     z = special.ndtri(0.975)
     expected = measure(
@@ -281,7 +281,7 @@ def test_tables_that_say_nothing():
 
 
 def test_summary_table_as_text_markdown_and_latex(table):
-    found = summarise(table, **ARGUMENTS)
+    found = jl.summarise(table, **ARGUMENTS)
     text = summary_table(found)
     assert text.splitlines()[0].split()[:3] == ["n", "method", "bias"]
     assert ".9537 (.0107)" in text
@@ -293,3 +293,17 @@ def test_summary_table_as_text_markdown_and_latex(table):
         summary_table(found, ["cover"])
     with pytest.raises(ValueError, match="form must be"):
         summary_table(found, form="html")
+
+
+def test_differences_of_methods_with_truths_of_their_own():
+    """Two unbiased methods that estimate different things do not differ."""
+    rng = np.random.default_rng(5)
+    error = rng.normal(0, 0.1, 400)
+    table = {
+        "replicate": np.tile(np.arange(400), 2), "method": np.repeat(["cond", "marg"], 400),
+        "estimate": np.concatenate([1.0 + error, 2.0 + error]), "std_error": np.full(800, 0.1),
+        "theta": np.repeat([1.0, 2.0], 400),
+    }  # fmt: skip
+    found = jl.summarise(table, truth="theta", ref="cond").set_index("method").loc["marg"]
+    for name in ("bias", "mse", "coverage"):
+        assert found[f"{name}_difference"] == pytest.approx(0, abs=1e-12)

@@ -94,7 +94,8 @@ def to_xarray(result: "StudyResult") -> "xarray.Dataset":
     values_of = {cell.label: cell.values for cell in record.cells}
     coords: dict[str, Any] = {key: axes[key] for key in dims}
     for name in factors(record):
-        found = np.array([values_of[label].get(name) for label in axes["cell"]])
+        values = [values_of[label].get(name) for label in axes["cell"]]
+        found = np.array([str(v) if isinstance(v, list) else v for v in values])
         coords[name if name not in variables and name not in dims else f"{name}_"] = "cell", found
     attributes = {
         "name": record.name, "seed": record.seed, "null": record.null,

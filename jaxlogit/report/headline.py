@@ -102,9 +102,13 @@ def _short_of(verdict: Verdict, result: "StudyResult") -> str:
     if n == 1:
         first = parts[0].replace("1 too", "its coverage is too")
     r = verdict.worst
+    value, given = share(r["coverage"], r["coverage_mcse"]), ""
+    if undefined(r):
+        ends = (share(r[f"coverage_undefined_{word}"]) for word in ("miss", "cover"))
+        given = " where it is defined, between {} and {} over all data sets".format(*ends)
     return (f"{verdict.method} does not hold {100 * verdict.level:g} %: "
             f"{listed([first, *parts[1:]])}; the worst is "
-            f"{share(r['coverage'], r['coverage_mcse'])}, for {_where(r, result)}.")  # fmt: skip
+            f"{value}{given}, for {_where(r, result)}.")  # fmt: skip
 
 
 def verdict_table(result: "StudyResult") -> Tabled:

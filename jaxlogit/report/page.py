@@ -106,6 +106,6 @@ def _settings(result: "StudyResult") -> list[tuple[str, str]]:
     if record.bootstrap is not None:
         found += [(f"bootstrap {key}", f"{value}") for key, value in
                   record.bootstrap.to_dict().items()]  # fmt: skip
-    found += [(key, str(value)) for key, value in record.source.items() if value]
+    found += [(key, str(value)) for key, value in record.source.items() if value is not None]
     found += [("random numbers", str(record.random["implementation"]))]
     return found + [(f"version of {name}", version) for name, version in record.versions.items()]

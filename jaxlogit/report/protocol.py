@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 WORST = 0.5
 """The coverage whose Monte Carlo error is largest."""
 
-TOLD = ("data", "formula", "truth")
+TOLD = ("data", "formula", "truth", "generate")
 
 
 class Items(NamedTuple):
@@ -119,8 +119,10 @@ def _mechanisms(record: "Record") -> list[str | Items | Table]:
         )  # fmt: skip
         blocks.append(f"There is one cell, with {rows_} rows and {coefficients} coefficients"
                       f"{words}.")  # fmt: skip
-    blocks.append(_outcomes(cells[0]))
-    rest = {key: value for key, value in record.source.items() if key not in TOLD and value}
+    blocks.append(_outcomes(cells[0], record.source))
+    rest = {
+        key: value for key, value in record.source.items() if key not in TOLD and value is not None
+    }
     if rest:
         blocks.append(Items([f"{key}: {_plainly(value)}" for key, value in rest.items()]))
     return blocks
@@ -129,7 +131,10 @@ def _mechanisms(record: "Record") -> list[str | Items | Table]:
 def _design(record: "Record") -> str:
     source, first = record.source, record.cells[0]
     if first.source is not None:
-        words = "A new design is drawn for every replicate, as follows."
+        words = _drawn(record)
+    elif source.get("columns"):
+        words = ("The columns were drawn once from their distributions, and are the same in every "
+                 "replicate.")  # fmt: skip
     elif source.get("formula"):
         data = f"data set {source['data']}" if source.get("data") else "given data"
         words = (f"The covariates are those of the {data} under the formula {source['formula']}. "
@@ -141,7 +146,23 @@ def _design(record: "Record") -> str:
     return words
 
 
-def _outcomes(cell: "Cell") -> str:
+def _drawn(record: "Record") -> str:
+    """How every replicate draws its design."""
+    source = record.source
+    if source.get("generate"):
+        return (f"Designs and outcomes are drawn by the function {source['generate']} for every "
+                "replicate.")  # fmt: skip
+    if source.get("columns"):
+        return "The columns are drawn from their distributions for every replicate, as follows."
+    rows = f"data set {source['data']}" if source.get("data") else "given table"
+    formula = f", under the formula {source['formula']}" if source.get("formula") else ""
+    return f"Rows are drawn with replacement from the {rows}{formula}, for every replicate."
+
+
+def _outcomes(cell: "Cell", source: Any) -> str:
+    if source.get("generate"):
+        return ("The function draws from random numbers of the replicate's own, and every method "
+                "sees the same data sets. Replicates in which it fails are counted.")  # fmt: skip
     trials = "one trial" if cell.trials is None else "its number of trials, as in the design,"
     offset = "" if cell.offset is None else " plus the row's offset"
     words = (
@@ -169,9 +190,10 @@ def _shape(cell: "Cell") -> list[str]:
 
 
 def _estimands(record: "Record") -> list[str | Items | Table]:
-    origin = "given"
-    if record.source.get("truth") == "mle":
-        origin = "the maximum-likelihood estimates of the data"
+    origin = {
+        "mle": "the maximum-likelihood estimates of the data",
+        "solved": "given, but for the intercept, which is solved for the event rate",
+    }.get(record.source.get("truth", ""), "given")
     intro = ("The estimands are the coefficients, log odds ratios for one unit of their column. "
              f"Their true values are {origin}.")  # fmt: skip
     truths = [dict(zip(cell.names, map(float, cell.truth), strict=True)) for cell in record.cells]
@@ -220,9 +242,17 @@ def _replicates(record: "Record") -> list[str | Items | Table]:
             f"{100 * level:g} %: a method that holds its level is then seen within "
             f"±{100 * 1.96 * nominal:.2f} percentage points of it in 95 % of studies."
         )
+    found: list[str | Items | Table] = blocks
     if len(blocks) > 1:
-        return [Items([str(block) for block in blocks])]
-    return blocks
+        found = [Items([str(block) for block in blocks])]
+    if record.precision is not None:
+        looks = listed([f"{look:,}" for look in record.precision.looks])
+        found.append(
+            f"That is the most: a cell ends at the first look, after {looks} replicates, at which "
+            "the Monte Carlo standard error of every coverage is certain to be below "
+            f"{record.precision.target_mcse:g}, whatever coverage Wilson's 95 % interval allows."
+        )
+    return found
 
 
 def _computation(record: "Record") -> list[str | Items | Table]:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 from scipy.special import logit
 
@@ -18,10 +17,9 @@ from jaxlogit.front import fit
 from jaxlogit.study.cells import Cell, canonical_json, cell_from_arrays, check_trials, integer
 from jaxlogit.study.designs import Generator, RandomColumns, ResampledRows
 from jaxlogit.study.distributions import check_columns, check_correlation, sobol_rows
-from jaxlogit.study.generated import first_data_set
 from jaxlogit.study.measures import Array
 from jaxlogit.study.settings import MOST_ROWS, SETTINGS, Settings, check_settings, listed
-from jaxlogit.study.simulate import simulate
+from jaxlogit.study.simulate import simulate, typical
 from jaxlogit.study.truth import INTERCEPT, solved_intercept, truth_vector, with_intercept
 
 
@@ -50,22 +48,18 @@ def build(given: Mapping[str, Any], values: Mapping[str, Any], seed: int) -> Cel
     if settings.kind == "generate":
         return _from_generator(settings, values)
     table = makers[settings.kind](settings)
-    rows = table.X
-    if isinstance(table.source, RandomColumns):
-        rows = sobol_rows(table.source.columns, table.source.correlation)
-        if table.source.intercept:
-            rows = np.column_stack([np.ones(len(rows)), rows])
-    n = _n_rows(settings, table.names)
+    n = _n_rows(settings, table)
     if n is not None and isinstance(table.source, RandomColumns):
         table = replace(table, source=replace(table.source, n=n))
     elif n is not None:
-        table = replace(table, source=ResampledRows(n))
+        table = replace(_counting(table), source=ResampledRows(n))
     cell = replace(table, values=dict(values))
     if settings.redraw is False:
         cell = _drawn_once(cell, seed)
-        rows = cell.X
     if settings.event_rate is not None:
-        trials, offset = (None, None) if len(rows) != len(cell.X) else (cell.trials, cell.offset)
+        rows, trials, offset = cell.X, cell.trials, cell.offset
+        if isinstance(cell.source, RandomColumns):
+            rows = _expected_rows(cell.source)
         rate = settings.event_rate
         truth = solved_intercept(cell.truth, cell.names, rate, rows, trials, offset)
         cell = replace(cell, truth=truth)
@@ -145,8 +139,7 @@ def _from_doses(settings: Settings) -> Cell:
 
 def _from_generator(settings: Settings, values: Mapping[str, Any]) -> Cell:
     source = Generator(settings.generate, dict(values))
-    with jax.enable_x64(True):
-        first = first_data_set(source, jax.random.key(0))
+    first = typical(source)
     truth = settings.truth(dict(values)) if callable(settings.truth) else settings.truth
     cell = cell_from_arrays(first.X, truth, names=settings.names)
     extras = {name: getattr(first, name) for name in ("trials", "weights", "offset", "y")}
@@ -154,12 +147,34 @@ def _from_generator(settings: Settings, values: Mapping[str, Any]) -> Cell:
     return replace(cell, source=source, values=dict(values), **extras)
 
 
-def _n_rows(settings: Settings, names: tuple[str, ...]) -> int | None:
+def _expected_rows(source: RandomColumns) -> Array:
+    """Rows whose mean is the expectation over a design's columns."""
+    rows = sobol_rows(source.columns, source.correlation)
+    return np.column_stack([np.ones(len(rows)), rows]) if source.intercept else rows
+
+
+def _counting(cell: Cell) -> Cell:
+    """The rows with trials and weight: others are not part of the data, and must not be drawn."""
+    counts = np.ones(len(cell.X), bool)
+    for part in (cell.trials, cell.weights):
+        if part is not None:
+            counts &= part > 0
+    if counts.all():
+        return cell
+    if not counts.any():
+        raise ValueError("n needs rows to draw from: all have trials or weight 0")
+    extras = {name: getattr(cell, name) for name in ("trials", "weights", "offset")}
+    kept = {name: None if part is None else part[counts] for name, part in extras.items()}
+    return replace(cell, X=cell.X[counts], **kept)
+
+
+def _n_rows(settings: Settings, table: Cell) -> int | None:
     """Rows to draw; None for a fixed design."""
     if settings.events_per_variable is None:
         return settings.n
-    k = sum(name != INTERCEPT for name in names)
-    n = int(np.ceil(settings.events_per_variable * k / settings.event_rate - 1e-9))
+    k = sum(name != INTERCEPT for name in table.names)
+    events = settings.event_rate * (1.0 if table.trials is None else float(np.mean(table.trials)))
+    n = int(np.ceil(settings.events_per_variable * k / events - 1e-9))
     return integer("n (from events_per_variable)", n, 1, MOST_ROWS)
 
 

@@ -33,7 +33,7 @@ class Cell:
     ----------
     X : (n, p) array
         Design matrix, with its intercept column where there is one. Where designs differ by
-        replicate: the rows that they are drawn from, or one of them.
+        replicate: the rows that they are drawn from, or of a generator the mean of its first.
     truth : (p,) array
         Coefficients the outcomes are simulated with, log-odds.
     names : tuple of str
@@ -47,7 +47,7 @@ class Cell:
     source : ResampledRows, RandomColumns, Generator or None
         What draws a replicate's design; None where it is fixed.
     y : (n,) array or None
-        Of a generator: the outcomes that belong to X.
+        Of a generator: the mean of its first outcomes; a changed function has others.
     """
 
     X: Array

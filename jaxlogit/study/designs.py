@@ -175,8 +175,13 @@ class Generator:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for a store, which holds its first data set beside it."""
+        return {"generate": self.name}
+
+    @property
+    def name(self) -> str:
+        """The function's module and name."""
         name = getattr(self.function, "__qualname__", type(self.function).__name__)
-        return {"generate": f"{getattr(self.function, '__module__', '')}:{name}"}
+        return f"{getattr(self.function, '__module__', '')}:{name}"
 
 
 @dataclass(frozen=True)

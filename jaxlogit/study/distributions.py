@@ -84,7 +84,10 @@ def check_columns(given: Any) -> tuple[Column, ...]:
         if not isinstance(words, Mapping):
             raise TypeError(f"columns.{name} must be a distribution or a table: found {words!r}")
         make = _product if "product" in words else _column
-        found.append(make(str(name), words, [column.name for column in found]))
+        if str(name).startswith("("):
+            raise ValueError(f"columns must not have names in parentheses: found {name!r}")
+        numbers = [column.name for column in found if len(column.names) == 1]
+        found.append(make(str(name), words, numbers))
     names = [one for column in found for one in column.names]
     twice = [name for name in names if names.count(name) > 1]
     if twice or "Intercept" in names:
@@ -99,7 +102,7 @@ def _column(name: str, words: Mapping[str, Any], _: Sequence[str]) -> Column:
     if "distribution" not in words:
         raise ValueError(f"{about}.distribution is missing: allowed are {', '.join(DISTRIBUTIONS)}")
     word = words["distribution"]
-    if word not in DISTRIBUTIONS:
+    if not isinstance(word, str) or word not in DISTRIBUTIONS:
         raise ValueError(f"{about}.distribution must be one of {', '.join(DISTRIBUTIONS)}: "
                          f"found {word!r}{nearest(word, DISTRIBUTIONS)}")  # fmt: skip
     allowed = DISTRIBUTIONS[word]
@@ -128,7 +131,7 @@ def _product(name: str, words: Mapping[str, Any], before: Sequence[str]) -> Colu
                          f"nothing else: found {dict(words)!r}")  # fmt: skip
     for one in of:
         if one not in before:
-            raise ValueError(f"columns.{name}.product must name columns above it "
+            raise ValueError(f"columns.{name}.product must name columns of numbers above it "
                              f"({', '.join(before) or 'there are none'}): found {one!r}"
                              f"{nearest(one, before)}")  # fmt: skip
     return Column(name, "product", {"of": tuple(of)})

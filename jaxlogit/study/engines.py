@@ -6,6 +6,7 @@ with its worker is handed out again; its rows depend on its address, not on who 
 
 import logging
 import os
+import pickle
 import re
 import signal
 import sys
@@ -254,9 +255,21 @@ def results(
         clock.add(time.monotonic() - began)  # with the writing of it
 
 
+def _check_travels(pool: Pool, record: Record) -> None:
+    """A generator goes to other processes by its name, which a lambda has not."""
+    for cell in record.cells:
+        if isinstance(cell.source, Generator) and isinstance(pool.executor, ProcessPoolExecutor):
+            try:
+                pickle.dumps(cell.source.function)
+            except Exception as error:
+                raise ValueError(f"generate must be a function of a module to run in processes: "
+                                 f"{error}") from None  # fmt: skip
+
+
 def _handed_out(
     pool: Pool, record: Record, tasks: Sequence[Task], clock: Clock
 ) -> Iterator[tuple[Task, Computed]]:
+    _check_travels(pool, record)
     files = cache(lambda label: described(record, label))
     waiting = deque((task, 1) for task in tasks)
     under_way: dict[Future, tuple[Task, int, float]] = {}

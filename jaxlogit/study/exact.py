@@ -149,7 +149,8 @@ def exact_record(record: Record, *, progress: bool = True) -> ExactResult:
             )
     enumerations = {cell.label: enumerate_outcomes(cell) for cell in record.cells}
     sizes = [found.probability.size * len(found.cell.names) for found in enumerations.values()]
-    memory.demand(sum(sizes) * len(record.methods) * ROW_BYTES, "tables of all outcomes")
+    count = len(record.methods) * len(record.levels)
+    memory.demand(sum(sizes) * count * ROW_BYTES, "tables of all outcomes")
     rows: dict[Key, Replicates] = {}
     status: dict[Key, NDArray[np.int32]] = {}
     for label, enumeration in enumerations.items():

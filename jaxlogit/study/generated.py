@@ -15,6 +15,9 @@ from jaxlogit.study.measures import Array
 TRIED = 10
 """Replicates tried for a first data set before a generator counts as broken."""
 
+COMPARED = 64
+"""Data sets whose mean tells one generator from another."""
+
 
 def generated(source: Generator, p: int, key: jax.Array, start: int, stop: int) -> DataSets:
     """The data sets start, ..., stop − 1 from a cell's key.
@@ -36,7 +39,7 @@ def generated(source: Generator, p: int, key: jax.Array, start: int, stop: int) 
     numbers = np.arange(start, stop, dtype=np.uint32)
     if source.traceable:
         made = _compiled(key, numbers, source)
-        parts = {name: _floats(name, part) for name, part in made._asdict().items()}
+        parts = {name: _floats(part) for name, part in made._asdict().items()}
         failed = np.zeros(len(numbers), bool)
     else:
         each = [_attempt(source, key, number) for number in numbers]
@@ -50,30 +53,38 @@ def generated(source: Generator, p: int, key: jax.Array, start: int, stop: int) 
     return _checked(parts, failed, p, start)
 
 
-def first_data_set(source: Generator, key: jax.Array) -> Drawn:
-    """The first data set that a generator makes.
+def mean_data_set(source: Generator, key: jax.Array) -> Drawn:
+    """The mean of the first data sets that a generator makes: it tells another function apart.
 
     Raises
     ------
-    ValueError
-        It made none in `TRIED` replicates: with its last error.
+    ValueError, TypeError
+        It made none in `TRIED` replicates, with its last error; all are the same; a wrong shape.
     """
-    error: Exception | None = None
+    first, error = None, None
     for number in range(TRIED):
         try:
             made = source.draw(jax.random.fold_in(key, np.uint32(number)))
-            parts = {name: _floats(name, part) for name, part in made._asdict().items()}
+            first = Drawn(*(_floats(part) for part in made))
+            break
         except Exception as raised:  # whatever a user's function raises
             error = raised
-            continue
-        X, y = parts["X"], parts["y"]
-        if X is None or y is None or X.ndim != 2 or y.shape != X.shape[:1] or 0 in X.shape:
-            raise ValueError("generate must return X (n, p) and y (n,): found shapes "
-                             f"{np.shape(made.X)} and {np.shape(made.y)}")  # fmt: skip
-        if all(part is None or np.all(np.isfinite(part)) for part in parts.values()):
-            return Drawn(**parts)
-    said = f"{type(error).__name__}: {error}" if error else "a nan or an infinity in each"
-    raise ValueError(f"generate made no data set in {TRIED} replicates: {said}") from error
+    if first is None:
+        said = f"{type(error).__name__}: {error}"
+        raise ValueError(f"generate made no data set in {TRIED} replicates: {said}") from error
+    X, y = first.X, first.y
+    if X is None or y is None or X.ndim != 2 or y.shape != X.shape[:1] or 0 in X.shape:
+        shapes = " and ".join(str(getattr(part, "shape", None)) for part in (X, y))
+        raise ValueError(f"generate must return X (n, p) and y (n,): found shapes {shapes}")
+    found = generated(source, X.shape[1], key, 0, COMPARED)
+    whole = np.arange(COMPARED) if found.failed is None else np.flatnonzero(~found.failed)
+    if not len(whole):
+        raise ValueError(f"generate made no data set in {COMPARED} replicates without nan")
+    if len(whole) > 1 and np.all(found.y == found.y[whole[0]]) and np.all(found.X == found.X[0]):
+        raise ValueError(f"generate must draw from its key: its first {COMPARED} data sets are "
+                         "all the same")  # fmt: skip
+    parts = (found.X, found.trials, found.weights, found.offset, found.y)
+    return Drawn(*(None if part is None else part[whole].mean(axis=0) for part in parts))
 
 
 @partial(jax.jit, static_argnames="source")
@@ -85,12 +96,12 @@ def _attempt(source: Generator, key: jax.Array, number: np.uint32) -> Drawn | No
     """One data set; None where the user's function raised: it is counted, and can be replayed."""
     try:
         made = source.draw(jax.random.fold_in(key, number))
-        return Drawn(*(_floats(name, part) for name, part in made._asdict().items()))
+        return Drawn(*(_floats(part) for name, part in made._asdict().items()))
     except Exception:  # whatever a user's function raises
         return None
 
 
-def _floats(name: str, part: object) -> Array | None:
+def _floats(part: object) -> Array | None:
     return None if part is None else np.asarray(part, dtype=np.float64)
 
 
@@ -131,15 +142,22 @@ def _checked(parts: dict[str, Array | None], failed: np.ndarray, p: int, start: 
             failed |= ~np.all(np.isfinite(part), axis=tuple(range(1, part.ndim)))
     whole = {name: None if part is None else np.where(_as(failed, part), 0.0, part)
              for name, part in parts.items()}  # fmt: skip
-    most = 1.0 if whole["trials"] is None else whole["trials"]
-    y = whole["y"]
+    y, trials = whole["y"], whole["trials"]
     assert y is not None
-    bad = np.argwhere((y < 0) | (y > most))
-    if bad.size:
-        b, row = bad[0]
-        raise ValueError(f"generate must return y in [0, trials]: found {y[b, row]} in replicate "
-                         f"{start + b} at row {row}")  # fmt: skip
+    for name in ("trials", "weights"):
+        part = whole[name]
+        if part is not None:
+            _refuse(part < 0, f"generate must return {name} of at least 0", part, start)
+    _refuse((y < 0) | (y > (1.0 if trials is None else trials)),
+            "generate must return y in [0, trials]", y, start)  # fmt: skip
     return DataSets(**whole, failed=failed if failed.any() else None)  # pyright: ignore[reportArgumentType]
+
+
+def _refuse(bad: np.ndarray, rule: str, part: Array, start: int) -> None:
+    place = np.argwhere(bad)
+    if place.size:
+        b, row = place[0]
+        raise ValueError(f"{rule}: found {part[b, row]} in replicate {start + b} at row {row}")
 
 
 def _as(failed: np.ndarray, part: Array) -> np.ndarray:

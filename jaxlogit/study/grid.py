@@ -7,10 +7,21 @@ from typing import Any
 import numpy as np
 
 from jaxlogit.checks import nearest
-from jaxlogit.study.build import SETTINGS, build
+from jaxlogit.core.status import Status
+from jaxlogit.study.build import build
 from jaxlogit.study.cells import Cell
+from jaxlogit.study.measures import Measures
+from jaxlogit.study.settings import SETTINGS
 
 MOST_CELLS = 10_000
+
+RESERVED = {
+    "cell", "method", "level", "term", "truth", "first", "second", "measure", "value", "mcse",
+    "own_value", "sets_differ", "n_common", "n_first", "n_second", "replicate", "status",
+    "probability", "coverage_limit", *Measures.__dataclass_fields__,
+    *(status.name.lower() for status in Status),
+}  # fmt: skip
+"""Columns of tables that a factor would be taken for."""
 
 
 def cells(settings: Mapping[str, Any], grid: Any, seed: int) -> tuple[Cell, ...]:
@@ -70,15 +81,37 @@ def points(grid: Any) -> list[dict[str, Any]]:
     for one in several:
         if not isinstance(one, Mapping) or not one:
             raise TypeError(f"grid must be a table of factors and their levels: found {one!r}")
+        for factor in one:
+            if factor in RESERVED:
+                raise ValueError(f"grid.{factor} must have another name: tables have a column "
+                                 "of that name already")  # fmt: skip
         levels = [list(_levels(factor, given)) for factor, given in one.items()]
         found += [dict(zip(map(str, one), point, strict=True)) for point in product(*levels)]
         if len(found) > MOST_CELLS:
             raise ValueError(f"grid must have at most {MOST_CELLS:,} cells: found {len(found):,}")
-    for i, values in enumerate(found):
-        if values in found[:i]:
-            text = ", ".join(f"{key}={value}" for key, value in values.items())
-            raise ValueError(f"grid must have each cell once: found {text} twice")
+    check_apart(found)
     return found
+
+
+def check_apart(found: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse cells that cannot be told apart by their labels or by their random numbers.
+
+    Raises
+    ------
+    ValueError
+        Two cells have one label, or one address (a chance of k²/2³³ with k cells).
+    """
+    labels: set[str] = set()
+    addresses: dict[int, str] = {}
+    for values in found:
+        cell = Cell(np.empty((0, 0)), np.empty(0), (), values=values)
+        if cell.label in labels:
+            raise ValueError(f"grid must have each cell once: found {cell.label} twice")
+        labels.add(cell.label)
+        other = addresses.setdefault(cell.address, cell.label)
+        if other != cell.label:
+            raise ValueError(f"cells {other} and {cell.label} would draw the same random numbers, "
+                             "as rarely happens: rename a factor")  # fmt: skip
 
 
 def _levels(factor: str, given: Any) -> Iterator[Any]:
@@ -87,13 +120,22 @@ def _levels(factor: str, given: Any) -> Iterator[Any]:
     if not values:
         raise ValueError(f"grid.{factor} must have one or more levels: found none")
     for value in values:
-        plain = value.item() if isinstance(value, np.generic) else value
-        if isinstance(plain, Sequence) and not isinstance(plain, str):
-            plain = list(plain)
-        parts = plain if isinstance(plain, list) else [plain]
-        if not all(isinstance(part, str | int | float | bool) and part == part for part in parts):
-            raise TypeError(f"grid.{factor} must have numbers or texts as levels: found {value!r}")
-        yield plain
+        several = isinstance(value, Sequence | np.ndarray) and not isinstance(value, str)
+        parts = [_plain(part) for part in value] if several else [_plain(value)]
+        if not all(isinstance(part, str | int | bool) or _finite(part) for part in parts):
+            raise TypeError(f"grid.{factor} must have finite numbers or texts as levels: "
+                            f"found {value!r}")  # fmt: skip
+        yield parts if several else parts[0]
+
+
+def _plain(value: Any) -> Any:
+    """A level as Python has it; 1.0 is 1, for a cell is known by how its levels are spelled."""
+    plain = value.item() if isinstance(value, np.generic) else value
+    return int(plain) if isinstance(plain, float) and plain.is_integer() else plain
+
+
+def _finite(value: Any) -> bool:
+    return isinstance(value, float) and bool(np.isfinite(value))
 
 
 def _changed(settings: Mapping[str, Any], factor: str, value: Any) -> dict[str, Any]:

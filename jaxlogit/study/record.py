@@ -12,6 +12,7 @@ import json
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,12 @@ class Record:
 
     def cell(self, label: str) -> Cell:
         """The cell of that label."""
-        return next(cell for cell in self.cells if cell.label == label)
+        return self.by_label[label]
+
+    @cached_property
+    def by_label(self) -> dict[str, Cell]:
+        """The cells by their labels."""
+        return {cell.label: cell for cell in self.cells}
 
     def significance_at(self, level: float) -> float:
         """Where tests reject beside intervals of that level: p at most this."""
@@ -128,6 +134,11 @@ def merged(old: Record, new: Record, store: Path) -> Record:
                 "name another folder, or restore the old design and truth"
             )
     cells = [*old.cells, *(cell for cell in new.cells if cell.label not in kept)]
+    shared = {cell.address: cell.label for cell in cells}
+    for cell in cells:
+        if shared[cell.address] != cell.label:
+            raise ValueError(f"cells {cell.label} and {shared[cell.address]} would draw the same "
+                             f"random numbers: they cannot lie in one store, {store}")  # fmt: skip
     asked = {cell.label: cell for cell in new.cells}
     return replace(
         old,
@@ -137,7 +148,7 @@ def merged(old: Record, new: Record, store: Path) -> Record:
             replace(cell, source=asked[cell.label].source) if cell.label in asked else cell
             for cell in cells
         ),
-        source=new.source,
+        source={**old.source, **new.source} | _both_grids(old.source, new.source),
         replicates=max(old.replicates, new.replicates),
         significance=new.significance,
         bootstrap=new.bootstrap or old.bootstrap,
@@ -168,8 +179,21 @@ def _fixed_keys(old: Record, new: Record) -> list[tuple[str, Any, Any]]:
     return keys + [(text, old.random.get(key), new.random[key]) for key, text in names.items()]
 
 
+def _both_grids(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """The grids of all runs, as a list where they differ."""
+    grids: list[Any] = []
+    for grid in (old.get("grid"), new.get("grid")):
+        several = grid if isinstance(grid, list) else [] if grid is None else [grid]
+        grids += [one for one in several if one not in grids]
+    if not grids:
+        return {}
+    return {"grid": grids[0] if len(grids) == 1 else grids}
+
+
 def _first_difference(old: Cell, new: Cell) -> str:
     """What differs beyond rounding between two cells, in words; empty if nothing does."""
+    if dict(old.values) != dict(new.values):
+        return f"the factors are {dict(old.values)} there and {dict(new.values)} here"
     if old.names != new.names:
         return f"the coefficients are {', '.join(old.names)} there and {', '.join(new.names)} here"
     sources = [None if cell.source is None else words(cell.source) for cell in (old, new)]

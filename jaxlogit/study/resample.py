@@ -72,7 +72,9 @@ def plan(cell: Cell, seed: int, settings: BootstrapSettings, levels: tuple[float
     # Another key than the data's: the replicates of a data set must not repeat how it was drawn.
     number = int.from_bytes(hashlib.blake2b(own, digest_size=8).digest(), "little") >> 1
     n = cell.n_rows
-    blank = None if cell.source is not None else cell.weights
+    # The rows of a drawn design have weights where its table has.
+    drawn = cell.source is not None and cell.weights is not None
+    blank = np.ones(n) if drawn else cell.weights
     models = _models(
         cell, DataSets(np.zeros((n, len(cell.names))), np.zeros((1, n)), weights=blank)
     )

@@ -15,6 +15,7 @@ from jaxlogit.report.page import write_report
 from jaxlogit.report.protocol import protocol_text
 from jaxlogit.report.warnings import warnings
 from jaxlogit.study.cells import MAX_REPLICATES, Cell, integer
+from jaxlogit.study.designs import Generator
 from jaxlogit.study.looks import settled
 from jaxlogit.study.measures import Array, Measure, Replicates, compare, measure
 from jaxlogit.study.methods import RESAMPLED
@@ -23,7 +24,7 @@ from jaxlogit.study.places import groups, pair_columns, pair_place, pairs, place
 from jaxlogit.study.record import Record, read_record
 from jaxlogit.study.resample import holds
 from jaxlogit.study.shards import ranges_text
-from jaxlogit.study.simulate import simulate
+from jaxlogit.study.simulate import draw_again, simulate
 from jaxlogit.study.store import COLUMNS, Part, read_rows, scan
 from jaxlogit.study.tabulate import tabulate
 
@@ -266,6 +267,8 @@ def replay(record: Record, label: str, replicate: int) -> Replay:
     replicate = integer("replicate", replicate, 0, MAX_REPLICATES - 1)
     cell = record.cell(label)
     data = simulate(cell, record.seed, replicate, replicate + 1)
+    if data.failed is not None and isinstance(cell.source, Generator):
+        _say_why(cell.source, cell, record.seed, replicate)
     truth = dict(zip(cell.names, cell.truth, strict=True))
     rows = []
     for group in tabulate(record, cell, data, record.methods, replicate):
@@ -284,6 +287,15 @@ def replay(record: Record, label: str, replicate: int) -> Replay:
         names=cell.names,
         table=pd.DataFrame(rows),
     )
+
+
+def _say_why(source: Generator, cell: Cell, seed: int, replicate: int) -> None:
+    """Raise what a generator raised in a replicate; nothing where it gave nan."""
+    try:
+        draw_again(source, cell, seed, replicate)
+    except Exception as error:  # whatever a user's function raises
+        raise ValueError(f"generate raised {type(error).__name__} in replicate {replicate} of cell "
+                         f"{cell.label}: {error}") from error  # fmt: skip
 
 
 def _own(array: Array | None, axes: int) -> Any:

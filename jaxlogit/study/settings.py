@@ -11,6 +11,7 @@ import numpy as np
 
 from jaxlogit.checks import is_number
 from jaxlogit.study.cells import integer
+from jaxlogit.study.designs import Generator
 
 KINDS = ("data", "X", "columns", "groups", "doses", "generate")
 """What a design is made from: one of these."""
@@ -95,8 +96,10 @@ def check_settings(settings: Settings) -> None:
     if settings.event_rate is not None and not 0 < settings.event_rate < 1:
         raise ValueError("event_rate must lie strictly between 0 and 1: "
                          f"found {settings.event_rate!r}")  # fmt: skip
-    if settings.redraw not in (None, True, False):
-        raise TypeError(f"redraw must be true or false: found {settings.redraw!r}")
+    for name in ("redraw", "intercept"):
+        value = getattr(settings, name)
+        if value is not None and not isinstance(value, bool):
+            raise TypeError(f"{name} must be true or false: found {value!r}")
     drawn = kind == "columns" or settings.n is not None or settings.events_per_variable is not None
     if settings.redraw is not None and not drawn:
         raise ValueError("redraw must not be given without n: the design is fixed")
@@ -172,23 +175,33 @@ def listed(value: Any, length: int | None = None) -> bool:
 def described(given: Mapping[str, Any], grid: Any) -> dict[str, Any]:
     """Where the design and truth come from, as plain data for a store."""
     found = Settings(**{name: given.get(name) for name in SETTINGS})
-    data, truth = found.data, found.truth
+    data = found.data
     words: dict[str, Any] = {
         "data": Path(data).name if isinstance(data, str | Path) else None,
         "formula": found.formula,
         **({} if found.subset is None else {"subset": found.subset}),
-        "truth": "mle"
-        if data is not None and (truth is None or isinstance(truth, str))
-        else "given",
+        "truth": _origin(found, grid),
     }
     plain = {"columns", "groups", "doses", "n", "correlation", "event_rate", "event_rates",
              "events_per_variable", "redraw", "intercept"}  # fmt: skip
     for name in sorted(plain):
         if getattr(found, name) is not None:
             words[name] = json.loads(json.dumps(getattr(found, name), default=_plain))
+    if found.generate is not None:
+        words["generate"] = Generator(found.generate, {}).name
     if grid is not None:
         words["grid"] = json.loads(json.dumps(grid, default=_plain))
     return words
+
+
+def _origin(found: Settings, grid: Any) -> str:
+    """Where the true coefficients come from, in a word."""
+    several = grid if isinstance(grid, list | tuple) else [grid or {}]
+    factors = {str(factor).partition(".")[0] for one in several for factor in one}
+    if found.event_rate is not None or "event_rate" in factors:
+        return "solved"
+    fitted = found.data is not None and (found.truth is None or isinstance(found.truth, str))
+    return "mle" if fitted and "truth" not in factors else "given"
 
 
 def _plain(value: Any) -> Any:
@@ -217,6 +230,8 @@ def number(name: str, value: Any, low: float, high: float) -> float:
 
 def check_levels(given: Any) -> float | tuple[float, ...]:
     """One level, or several that differ."""
+    if isinstance(given, np.ndarray):
+        given = given.tolist()
     if not isinstance(given, Sequence) or isinstance(given, str):
         return number("level", given, 0.0, 1.0)
     levels = tuple(number("level", level, 0.0, 1.0) for level in given)

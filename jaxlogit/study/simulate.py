@@ -19,7 +19,7 @@ from jaxlogit.core.resample import IMPLEMENTATION, binomial
 from jaxlogit.resampling.scheme import tails
 from jaxlogit.study.cells import Cell
 from jaxlogit.study.designs import DataSets, Drawn, Generator, source_from, words
-from jaxlogit.study.generated import generated
+from jaxlogit.study.generated import generated, mean_data_set
 
 FEW = 1024
 """Data sets, up to which a power of two is drawn."""
@@ -120,6 +120,18 @@ def outcomes(cell: Cell, seed: int, start: int, stop: int) -> NDArray[np.uint8 |
             count=stop - start, most_trials=most_trials,
         )  # fmt: skip
         return np.asarray(drawn)
+
+
+def typical(source: Generator) -> Drawn:
+    """The mean of a generator's first data sets, by keys of its own; see `mean_data_set`."""
+    with _random_settings():
+        return mean_data_set(source, jax.random.key(0, impl=IMPLEMENTATION))
+
+
+def draw_again(source: Generator, cell: Cell, seed: int, replicate: int) -> None:
+    """Call a generator for one replicate, so that what it raises is seen."""
+    with _random_settings():
+        source.draw(jax.random.fold_in(_cell_key(seed, cell.address), jnp.uint32(replicate)))
 
 
 def _cell_key(seed: int, address: int) -> jax.Array:

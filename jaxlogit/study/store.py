@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -149,10 +150,9 @@ def scan(folder: Path, record: Record) -> tuple[list[Part], list[tuple[Path, str
         else:
             damaged.append((path, part))
     parts.sort(key=lambda part: (part.cell, part.start))
-    for cell in record.cells:
+    for held in _by_cell(parts).values():
         for method in record.methods:
-            held = [part for part in parts if part.cell == cell.label and method in part.methods]
-            for one, other in pairwise(held):
+            for one, other in pairwise(part for part in held if method in part.methods):
                 if one.stop > other.start:
                     raise ValueError(
                         f"{one.path} and {other.path} hold the same replicates: remove one"
@@ -171,13 +171,21 @@ def _read_footer(path: Path, record: Record) -> Part | str:
         footer = pq.read_metadata(path)
         note = json.loads(footer.metadata[b"jaxlogit"])
         cell = record.cell(note["cell"])
-    except (OSError, pa.ArrowException, KeyError, StopIteration, ValueError) as error:
+    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
         return f"unreadable: {error!r:.80}"
     if note["identity"] != record.identity(cell, note["methods"]):
         return "it belongs to another study"
     part = Part(path, note["cell"], note["start"], note["stop"], tuple(note["methods"]), footer)
     rows = (part.stop - part.start) * len(part.methods) * len(record.levels) * len(cell.names)
     return part if footer.num_rows == rows else "its number of rows is wrong"
+
+
+def _by_cell(parts: Iterable[Any]) -> dict[str, list[Any]]:
+    """The parts or tasks of each cell, in their order."""
+    found: dict[str, list[Any]] = {}
+    for part in parts:
+        found.setdefault(part.cell, []).append(part)
+    return found
 
 
 def missing(
@@ -202,9 +210,9 @@ def missing(
     chunk : int
         Most replicates in one task.
     """
-    tasks = []
+    tasks, by_cell = [], _by_cell(parts)
     for cell in record.cells:
-        held = [part for part in parts if part.cell == cell.label]
+        held = by_cell.get(cell.label, [])
         ends = {end for part in held for end in (part.start, part.stop) if end < replicates}
         for start, stop in pairwise(sorted({*range(0, replicates, chunk), replicates, *ends})):
             whole = [part for part in held if part.start <= start and stop <= part.stop]

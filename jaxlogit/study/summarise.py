@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from jaxlogit import text
 from jaxlogit.checks import nearest
 from jaxlogit.data import check_choice
+from jaxlogit.report.words import latex
 from jaxlogit.study.estimates import NUMBERS, Columns, listed, read_estimates
 from jaxlogit.study.measures import Array, Measure, Replicates, compare, measure
 from jaxlogit.study.relative import relative_bias, relative_precision, rmse
@@ -159,22 +160,24 @@ def _relative(
     both = np.isfinite(estimate) & np.isfinite(reference)
     result = _flat("relative_precision", relative_precision(estimate[both], reference[both]))
     if where.size:
-        first, _, constant = _centred(columns, where)
-        second, *_ = _centred(columns, there)
-        for name, found in compare(first, second, constant, significance).items():
+        first, *_ = _centred(columns, where, always=True)
+        second, *_ = _centred(columns, there, always=True)  # each by its own truth
+        for name, found in compare(first, second, 0.0, significance).items():
             result |= _flat(f"{name}_difference", Measure(found.value, found.mcse, found.n))
     return result
 
 
-def _centred(columns: Columns, where: NDArray) -> tuple[Replicates, Array, float]:
+def _centred(
+    columns: Columns, where: NDArray, always: bool = False
+) -> tuple[Replicates, Array, float]:
     """Rows, their truths, and the one truth to measure them against.
 
-    Where the truth varies it is subtracted from estimates and ends, which leaves 0: an exact
-    comparison of two numbers is an exact comparison of their difference with 0.
+    Where the truth varies, or `always`, it is subtracted from estimates and ends, which leaves 0:
+    an exact comparison of two numbers is an exact comparison of their difference with 0.
     """
     truth = columns.truth[where]
     rows = _take(columns.rows, where)
-    if truth.size == 0 or np.all(truth == truth[0]):
+    if truth.size == 0 or (not always and np.all(truth == truth[0])):
         return rows, truth, float(truth[0]) if truth.size else np.nan
     shifted = {name: getattr(rows, name) - truth for name in ("estimate", "lower", "upper")}
     return replace(rows, **shifted), truth, 0.0
@@ -256,8 +259,7 @@ def summary_table(
     if form != "latex":
         return text.table(header, rows, markdown=form == "markdown")
     ends = "".join("l" if isinstance(summary[name].iloc[0], str) else "r" for name in places)
-    lines = [" & ".join(row).replace("_", r"\_").replace("%", r"\%") + r" \\" for row in
-             (header, *rows)]  # fmt: skip
+    lines = [" & ".join(map(latex, row)) + r" \\" for row in (header, *rows)]
     body = [lines[0], r"\hline", *lines[1:]]
     return "\n".join(
         [rf"\begin{{tabular}}{{{ends}{'r' * len(measures)}}}", *body, r"\end{tabular}"]

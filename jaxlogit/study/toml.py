@@ -78,7 +78,20 @@ def _arguments(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     arguments = {key: value for key, value in (*table.items(), *design.items()) if key != "design"}
     if "data" in design and Path(design["data"]).suffix:  # a file rather than a bundled data set
         arguments["data"] = folder / design["data"]
+    if "grid" in arguments:
+        arguments["grid"] = _beside(arguments["grid"], folder)
     return arguments
+
+
+def _beside(grid: Any, folder: Path) -> Any:
+    """A grid whose data files are looked for beside the TOML file."""
+    if isinstance(grid, list):
+        return [_beside(one, folder) for one in grid]
+    if not isinstance(grid, Mapping) or "data" not in grid:
+        return grid
+    files = grid["data"] if isinstance(grid["data"], list) else [grid["data"]]
+    found = [str(folder / one) if Path(str(one)).suffix else one for one in files]
+    return {**grid, "data": found}
 
 
 def _check_keys(

@@ -96,6 +96,9 @@ def solved_intercept(
     found[j] = 0.0
     rest = rows @ found + (0.0 if offset is None else offset)
     share = np.ones(len(rows)) if trials is None else trials
+    if not np.all(np.isfinite(rest)):
+        raise ValueError("event_rate has no intercept where linear predictors are infinite: "
+                         "give columns lighter tails, or smaller coefficients")  # fmt: skip
     share, middle = share / np.sum(share), logit(rate)
     low, high = middle - np.max(rest) - 1.0, middle - np.min(rest) + 1.0
     found[j] = brentq(lambda b: float(share @ expit(b + rest)) - rate, low, high, xtol=1e-13)  # pyright: ignore[reportArgumentType, reportCallIssue]
