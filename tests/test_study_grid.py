@@ -328,7 +328,7 @@ ERRORS = {
     "df": ({"columns": {"x": "t"}}, r"columns\.x\.df is missing"),
     "shares": ({"columns": {"x": {"distribution": "categorical", "probabilities": [0.5, 0.4]}}},
                r"columns\.x\.probabilities must sum to 1: found 0\.9"),
-    "product": ({"columns": {"x": {"product": ["y", "z"]}}}, "x.product must name columns of numbers above"),
+    "product": ({"columns": {"x": {"product": ["y", "z"]}}}, "columns of numbers above"),
     "correlation": ({"correlation": [[1, 2], [2, 1]]}, r"correlation must be a number or a 2 x 2"),
     "not definite": ({"columns": {"a": "normal", "b": "normal", "c": "normal"}, "correlation": -0.9,
                       "truth": dict.fromkeys("abc", 0)}, r"positive definite: found a smallest"),
