@@ -61,6 +61,8 @@ class Record:
         When cells are done before their last replicate; it changes no row.
     versions : dict
         Software that made the store first.
+    keep : str
+        "all" rows, or their "summary": sums, which also depend on the significance.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Record:
     versions: Mapping[str, str]
     bootstrap: BootstrapSettings | None = None
     precision: Precision | None = None
+    keep: str = "all"
 
     def identity(self, cell: Cell, methods: Sequence[str]) -> str:
         """Hash of all that rows of these methods in one cell depend on; every part carries it."""
@@ -91,6 +94,8 @@ class Record:
         }
         if self.bootstrap is not None and resampled(methods):
             content["bootstrap"] = self.bootstrap.to_dict()
+        if self.keep == "summary":
+            content["sums"] = [self.significance_at(level) for level in self.levels]
         return _hash(content)
 
     def cell(self, label: str) -> Cell:
@@ -152,7 +157,11 @@ def _fixed_keys(old: Record, new: Record) -> list[tuple[str, Any, Any]]:
         ("seed", old.seed, new.seed),
         ("level", list(old.levels), list(new.levels)),
         ("null", old.null, new.null),
+        ("keep", old.keep, new.keep),
     ]
+    if old.keep == "summary":
+        here, there = ([r.significance_at(x) for x in r.levels] for r in (old, new))
+        keys.append(("significance", here, there))
     if old.bootstrap is not None and new.bootstrap is not None:
         here, there = old.bootstrap.to_dict(), new.bootstrap.to_dict()
         keys += [(f"bootstrap.{key}", here[key], there[key]) for key in here]
@@ -228,6 +237,7 @@ def write_record(folder: Path, record: Record) -> None:
         "methods": list(record.methods),
         **({} if record.bootstrap is None else {"bootstrap": record.bootstrap.to_dict()}),
         **({} if record.precision is None else asdict(record.precision)),
+        **({} if record.keep == "all" else {"keep": record.keep}),
         "source": dict(record.source),
         "cells": cells,
         "random": dict(record.random),
@@ -273,6 +283,7 @@ def read_record(folder: Path, spare: Sequence[Cell] = ()) -> Record:
     return Record(
         **{key: content[key] for key in keys},
         versions=content["versions"],
+        keep=content.get("keep", "all"),
         levels=tuple(content["levels"]),
         methods=tuple(content["methods"]),
         bootstrap=None if settings is None else BootstrapSettings(**settings),
