@@ -14,7 +14,7 @@ from test_study_store import LR, SCORE, WALD, part_paths, ranges, study, truncat
 from jaxlogit import plots
 from jaxlogit.cli import main
 from jaxlogit.report import study_text
-from jaxlogit.study import METHODS, Study, StudyResult, merge
+from jaxlogit.study import METHODS, Study, StudyResult, merge, store
 from jaxlogit.study.asked import record_of
 from jaxlogit.study.bins import WIDTH_BITS, Histogram, bin_of, count_below, edges, median, tally
 from jaxlogit.study.measures import Replicates, contributions
@@ -219,6 +219,21 @@ def test_resuming_and_extending_compute_only_what_is_new(tmp_path, rows):
     assert victim.read_bytes() == good
 
 
+def test_sums_are_put_together_in_batches(sums, monkeypatch):
+    expected = sums.summary()
+    monkeypatch.setattr(store, "SUMS_AT_ONCE", 3000)
+    pd.testing.assert_frame_equal(sums.summary(), expected, rtol=SAME, atol=SAME)
+
+
+def test_an_empty_store_has_the_tables_of_an_empty_one(tmp_path):
+    for name, made in (("rows", study()), ("sums", kept())):
+        fill(tmp_path / name, made, methods=METHODS, replicates=300)
+        part_paths(tmp_path / name)[0].unlink()
+    found, expected = (StudyResult.from_store(tmp_path / name) for name in ("sums", "rows"))
+    assert found.parts == ()
+    assert_same(found, expected)
+
+
 def test_a_wrong_number_of_rows_is_seen(tmp_path, sums):
     path = part_paths(sums.store)[0]
     table = pq.read_table(path)
@@ -376,12 +391,12 @@ def test_the_command_keeps_sums(tmp_path, capsys):
         'name = "groups"\nseed = 5\nreplicates = 50\nmethods = ["ml:wald"]\nkeep = "all"\n'
         "[design]\ngroups = [12, 12]\nevent_rates = [0.2, 0.3]\n"
     )
-    store = tmp_path / "store"
-    command = ["study", "run", str(file), "--store", str(store), "--no-progress"]
+    folder = tmp_path / "store"
+    command = ["study", "run", str(file), "--store", str(folder), "--no-progress"]
     assert main([*command, "--keep", "summary"]) == 0
     said = capsys.readouterr().out
-    assert main(["study", "summary", str(store)]) == 0
+    assert main(["study", "summary", str(folder)]) == 0
     assert capsys.readouterr().out == said
-    shutil.rmtree(store)
+    shutil.rmtree(folder)
     assert main(command) == 0
     assert capsys.readouterr().out == said

@@ -165,16 +165,18 @@ def _equal(here: NDArray, there: NDArray, rounded: bool) -> bool:
 
 def _own_sums(part: Part, task: Task) -> Tables:
     """A task's sums in a part: a table for each method, without its pairs."""
+    ((_, table),) = _sums(part, task)
     for method in task.methods:
         own = (pc.field("method") == method) & pc.field("other").is_null()
-        yield (method,), pq.read_table(part.path).replace_schema_metadata().filter(own)
+        yield (method,), table.filter(own)
 
 
 def _sums(part: Part, task: Task) -> Tables:
     """The same with the pairs among them, in one table as a part has."""
     among = pa.array(task.methods)
     paired = pc.field("other").is_null() | pc.field("other").isin(among)
-    table = pq.read_table(part.path).replace_schema_metadata()
+    with pq.ParquetFile(part.path, metadata=part.footer) as file:
+        table = file.read().replace_schema_metadata()
     yield task.methods, table.filter(pc.field("method").isin(among) & paired)
 
 

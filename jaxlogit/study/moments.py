@@ -74,7 +74,8 @@ def joined(group: NDArray[np.intp], n: Array, mean: Array, m2: Array) -> tuple[A
     total = np.bincount(group, n).astype(np.float64)
     first = mean[np.unique(group, return_index=True)[1]]
     centre = first + np.bincount(group, n * (mean - first[group])) / total
-    return total, centre, np.bincount(group, m2 + n * (mean - centre[group]) ** 2)
+    spread = np.bincount(group, m2 + n * (mean - centre[group]) ** 2)
+    return total, centre, spread.astype(np.float64)
 
 
 def mean_of(found: Moments) -> Measure:
