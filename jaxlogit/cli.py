@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -121,6 +122,8 @@ def _add_study(commands: "argparse._SubParsersAction[Parser]") -> None:
     run.add_argument("--engine", metavar="E", help=engines)
     run.add_argument("--shard", metavar="i/N", help="one of N shares of the work, joined by merge")
     run.add_argument("--max-time", metavar="T", help='end in time, as in "2h30m"; exit status 0')
+    kept = "what the store holds: all rows, or sums that give the same tables"
+    run.add_argument("--keep", choices=("all", "summary"), help=kept)
     run.add_argument("--no-progress", action="store_true", help="show no progress")
     run.add_argument("--csv", type=Path, metavar="FILE", help="write every measure to a CSV file")
     run.set_defaults(command=_run)
@@ -188,6 +191,8 @@ def _run(options: argparse.Namespace) -> None:
 
         max_time = None if options.max_time is None else seconds(options.max_time)
         study = Study.from_toml(options.study)
+        if options.keep is not None:
+            study = replace(study, keep=options.keep)
         shard = "" if options.shard is None else f"-{options.shard.replace('/', '-of-')}"
         result = study.run(
             options.store or Path(f"{study.name}-study{shard}"), options.replicates,

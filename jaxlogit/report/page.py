@@ -103,6 +103,8 @@ def _settings(result: "StudyResult") -> list[tuple[str, str]]:
         ("methods", ", ".join(record.methods)),
         ("cells", "; ".join(cell.label for cell in record.cells)),
     ]
+    if record.keep == "summary":
+        found.append(("kept", "sums of the replicates"))
     if record.bootstrap is not None:
         found += [(f"bootstrap {key}", f"{value}") for key, value in
                   record.bootstrap.to_dict().items()]  # fmt: skip

@@ -42,6 +42,8 @@ class Gallery(NamedTuple):
     estimates: list[Picture]
     statuses: list[Picture]
     few: str
+    rows: bool
+    """Whether there are replicates to draw, not sums alone."""
 
 
 def palette(dark: bool) -> dict[str, str]:
@@ -65,18 +67,19 @@ def gallery(result: "StudyResult", exact: Any = None) -> Gallery:
     # With several cells a picture of each term, whose cells can be compared; else one of all.
     groups: list[Any] = [None] if len(record.cells) == 1 else list(few)
     each = [(_caption(g, level, result), g, level) for level in levels(record) for g in groups]
+    has_rows = record.keep == "all"
     drawn = {
         "coverage": [(c, plots.coverage(result, g, level=level, exact=exact))
                      for c, g, level in each],
         "misses": [(c, plots.misses(result, g, level=level)) for c, g, level in each],
         "loops": [(t, plots.nested_loop(result, t)) for t in few]
         if len(factors(record)) > 1 and len(record.cells) > 2 else [],
-        "estimates": [(t, plots.estimates(result, t)) for t in few],
+        "estimates": [(t, plots.estimates(result, t)) for t in few if has_rows],
         "statuses": [(None, plots.statuses(result))],
-        "zips": _zips(result),
+        "zips": _zips(result) if has_rows else [],
     }  # fmt: skip
     some = f"the first {MOST} of {len(terms)} coefficients" if len(terms) > MOST else ""
-    return Gallery(few=some, **{
+    return Gallery(few=some, rows=has_rows, **{
         kind: [Picture(caption or "", inline_svg(ax, f"{kind}{i}"))
                for i, (caption, ax) in enumerate(found)]
         for kind, found in drawn.items()

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 WORST = 0.5
 """The coverage whose Monte Carlo error is largest."""
 
+SUMS = (
+    "Sums over replicates are kept, not the replicates. The median width is from counts in bins, "
+    "and so within 0.1 % of the replicates' own; bias-eliminated coverage is too, with bins that "
+    "near the truth are narrower than 1 % of the bias."
+)
+
 TOLD = ("data", "formula", "truth", "generate")
 
 
@@ -258,11 +264,12 @@ def _replicates(record: "Record") -> list[str | Items | Table]:
 def _computation(record: "Record") -> list[str | Items | Table]:
     made = listed([f"{name} {version}" for name, version in record.versions.items()])
     random = record.random
-    return [
+    words = (
         f"Simulated with {made}. Random numbers are from {random['implementation']} with seed "
         f"{record.seed}; a replicate's are a function of seed, cell and its number alone, so that "
         "order, block size and device change nothing and each can be rebuilt by itself."
-    ]
+    )
+    return [words, SUMS] if record.keep == "summary" else [words]
 
 
 def _count(things: Any, name: str) -> str:

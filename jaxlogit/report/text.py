@@ -41,6 +41,8 @@ def study_text(result: "StudyResult", *, differences: bool = False, markdown: bo
     if differences:
         found = tables.differences(result)
         none = "Differences: there is one method only"
+        if len(result.record.methods) > 1:
+            none = "Differences: no two methods were run together"
         blocks.append(_written(found, markdown) if found else none)
     return "\n\n".join(block for block in blocks if block) + "\n"
 

@@ -24,7 +24,8 @@ def warnings(result: "StudyResult") -> list[str]:
     list of str
         One sentence for each method that is undefined in more than 1 % of the replicates of a
         cell; one where methods are defined on different replicates; one where some methods
-        have fewer replicates; one where parts are damaged. Empty where there is none. Methods
+        have fewer replicates; one where methods were not run together and sums cannot compare
+        them; one where parts are damaged. Empty where there is none. Methods
         that are undefined equally often are taken to be so on the same replicates; the paired
         differences know.
 
@@ -39,7 +40,7 @@ def warnings(result: "StudyResult") -> list[str]:
     rows = summary_rows(result)
     several = len(result.record.cells) > 1
     found = [_undefined(method, rows, several) for method in result.record.methods]
-    found += [_different(rows, several), _behind(result), _damaged(result)]
+    found += [_different(rows, several), _behind(result), _unpaired(result), _damaged(result)]
     return [sentence for sentence in found if sentence]
 
 
@@ -91,6 +92,19 @@ def _behind(result: "StudyResult") -> str:
             return (f"{few} has {held[few]:,} of {max(held.values()):,} replicates in cell "
                     f"{cell.label}: run the study again to complete it")  # fmt: skip
     return ""
+
+
+def _unpaired(result: "StudyResult") -> str:
+    found = result.unpaired()
+    if not found:
+        return ""
+    one, other, n, together = min(found, key=lambda pair: pair[3])
+    more = f", and likewise {len(found) - 1} more pairs" if len(found) > 1 else ""
+    if together:
+        return (f"paired differences of {one} and {other} rest on the {together:,} of {n:,} "
+                f"replicates of both that were run together{more}")  # fmt: skip
+    return (f"{one} and {other} were not run together, and the store keeps sums: their paired "
+            f"differences are not available{more}")  # fmt: skip
 
 
 def _damaged(result: "StudyResult") -> str:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxlogit.data import check_choice
 from jaxlogit.study.cells import MAX_REPLICATES, integer
 from jaxlogit.study.grid import points
 from jaxlogit.study.methods import check_bootstrap, check_methods
@@ -40,6 +41,7 @@ def check(study: "Study") -> None:
     if study.significance is not None:
         _set(study, "significance", number("significance", study.significance, 0.0, 1.0))
     check_precision(study.target_mcse, study.looks, study.replicates)
+    check_choice("keep", study.keep, ("all", "summary"))
     if study.grid is None:
         check_settings(Settings(**study.settings))
     else:
@@ -65,6 +67,7 @@ def record_of(study: "Study") -> Record:
         source=described(study.settings, study.grid),
         random=random_record(),
         versions=versions(),
+        keep=study.keep,
     )
 
 

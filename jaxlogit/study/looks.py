@@ -1,13 +1,15 @@
 """Running a study from look to look: which cells are done, and what the others still lack."""
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 
 import numpy as np
+import pyarrow.compute as pc
 
 from jaxlogit.study.cells import Cell
 from jaxlogit.study.precision import coverage_mcse_bound
 from jaxlogit.study.record import Record
-from jaxlogit.study.store import Part, Task, read_rows
+from jaxlogit.study.store import Part, Task, read_rows, read_sums
 
 
 def rounds(
@@ -51,15 +53,35 @@ def settled(
     """
     if record.precision is None:
         return False
+    early = [part for part in parts if part.cell == cell.label and part.start < look]
+    count = _counted if record.keep == "all" else _summed
     return all(
-        coverage_mcse_bound(
-            *_coverage(parts, record, (cell.label, method, level, term), truth, look)
-        )
-        < record.precision.target_mcse
-        for method in methods
-        for level in record.levels
-        for term, truth in zip(cell.names, cell.truth, strict=True)
+        coverage_mcse_bound(*counts) < record.precision.target_mcse
+        for counts in count(sorted(early, key=lambda p: p.start), record, cell, methods, look)
     )
+
+
+def _counted(
+    parts: Sequence[Part], record: Record, cell: Cell, methods: Sequence[str], look: int
+) -> Iterator[tuple[int, int]]:
+    """Of each place: intervals that hold the truth, and intervals, in the first replicates."""
+    for method, level in product(methods, record.levels):
+        for term, truth in zip(cell.names, cell.truth, strict=True):
+            yield _coverage(parts, record, (cell.label, method, level, term), truth, look)
+
+
+def _summed(
+    parts: Sequence[Part], record: Record, cell: Cell, methods: Sequence[str], look: int
+) -> Iterator[tuple[int, int]]:
+    """The same from sums; none where the look is inside a part, made when it was no look."""
+    whole = [part for part in parts if part.stop <= look]
+    held = [sum(p.stop - p.start for p in whole if method in p.methods) for method in methods]
+    if min(held) < look:
+        yield 0, 0
+        return
+    sums = read_sums(whole, pc.field("other").is_null() & (pc.field("quantity") == "coverage"))
+    for method, level, term in product(methods, record.levels, cell.names):
+        yield sums.hits((method, None, level, term), "coverage")
 
 
 def _coverage(
@@ -70,9 +92,7 @@ def _coverage(
     look: int,
 ) -> tuple[int, int]:
     """Intervals that hold the truth, and intervals, in the first `look` replicates."""
-    early = [part for part in parts if part.start < look]
-    early.sort(key=lambda part: part.start)
-    table = read_rows(early, record, place, ["replicate", "lower", "upper"])
+    table = read_rows(parts, record, place, ["replicate", "lower", "upper"])
     replicate, lower, upper = (table[name].to_numpy() for name in table.column_names)
     first = replicate < look
     if np.sum(first) < look:

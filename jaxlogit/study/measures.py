@@ -16,7 +16,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from jaxlogit.study.moments import (
+    Array,
+    Measure,
+    bounds_of,
+    empirical_se_of,
+    mean_of,
+    model_se_error_of,
+    model_se_of,
+    moments,
+    share_of,
+)
 
 WILSON_Z = 1.959963984540054
 """Normal quantile .975: Monte Carlo intervals are at 95 % whatever the level studied."""
@@ -59,14 +69,6 @@ class Replicates:
         return np.where(np.isnan(self.p_value), np.nan, self.p_value <= significance)
 
 
-class Measure(NamedTuple):
-    """A measure, its Monte Carlo standard error and the replicates it rests on."""
-
-    value: float
-    mcse: float
-    n: int
-
-
 @dataclass(frozen=True)
 class Measures:
     """Every measure of one method on one coefficient; see `measure` for definitions."""
@@ -105,20 +107,12 @@ class Measures:
 
 def mean(values: Array) -> Measure:
     """Mean and its standard error sd/√n; nan where n is too small for either."""
-    n = values.size
-    centre = float(np.mean(values)) if n else np.nan
-    # One infinite value makes the mean infinite, and its error meaningless: said as nan.
-    spread = float(np.std(values, ddof=1)) if n > 1 and np.isfinite(centre) else np.nan
-    return Measure(centre, spread / np.sqrt(max(n, 1)), n)
+    return mean_of(moments(values))
 
 
 def share(hits: NDArray[np.bool_]) -> Measure:
     """Share of true entries, with the binomial standard error √(C(1 − C)/n)."""
-    n = hits.size
-    if n == 0:
-        return Measure(np.nan, np.nan, 0)
-    value = float(np.mean(hits))
-    return Measure(value, float(np.sqrt(value * (1 - value) / n)), n)
+    return share_of(int(np.sum(hits)), hits.size)
 
 
 def wilson(value: float, n: int) -> tuple[float, float]:
@@ -142,23 +136,12 @@ def wilson(value: float, n: int) -> tuple[float, float]:
 
 def empirical_se(estimate: Array) -> Measure:
     """Standard deviation s of the estimates, with error s/√(2(n − 1))."""
-    n = estimate.size
-    if n < 2:
-        return Measure(np.nan, np.nan, n)
-    s = float(np.std(estimate, ddof=1))
-    return Measure(s, s / float(np.sqrt(2 * (n - 1))), n)
+    return empirical_se_of(moments(estimate))
 
 
 def model_se(std_error: Array) -> Measure:
     """Root mean squared standard error √(mean V), with error √(var V / (4 n ModSE²))."""
-    n = std_error.size
-    if n == 0:
-        return Measure(np.nan, np.nan, 0)
-    variance = std_error**2
-    value = float(np.sqrt(np.mean(variance)))
-    if n < 2 or value == 0:
-        return Measure(value, np.nan, n)
-    return Measure(value, float(np.sqrt(np.var(variance, ddof=1) / (4 * n * value**2))), n)
+    return model_se_of(moments(std_error**2))
 
 
 def model_se_error(estimate: Array, std_error: Array) -> Measure:
@@ -166,23 +149,12 @@ def model_se_error(estimate: Array, std_error: Array) -> Measure:
 
     Both parts over the same replicates: those with a finite estimate and standard error.
     """
-    n = estimate.size
-    s = empirical_se(estimate).value
-    model = model_se(std_error).value
-    if n < 2 or s == 0 or model == 0:
-        return Measure(np.nan, np.nan, n)
-    ratio = 100 * model / s
-    relative = np.var(std_error**2, ddof=1) / (4 * n * model**4) + 1 / (2 * (n - 1))
-    return Measure(ratio - 100, ratio * float(np.sqrt(relative)), n)
+    return model_se_error_of(moments(estimate), moments(std_error**2))
 
 
 def coverage_bounds(covered: NDArray[np.bool_], n_replicates: int) -> tuple[float, float]:
     """Coverage over all replicates if each undefined interval missed, and if each covered."""
-    if n_replicates == 0:
-        return np.nan, np.nan
-    hits = int(np.sum(covered))
-    undefined = n_replicates - covered.size
-    return hits / n_replicates, (hits + undefined) / n_replicates
+    return bounds_of(int(np.sum(covered)), covered.size, n_replicates)
 
 
 def measure(replicates: Replicates, truth: float, significance: float) -> Measures:

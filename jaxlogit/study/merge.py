@@ -1,15 +1,18 @@
 """Joining stores of one study: shards of it, or runs of several methods or ranges."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from jaxlogit.study.cells import MAX_REPLICATES
-from jaxlogit.study.record import Record, merged, read_record
+from jaxlogit.study.joined import merged
+from jaxlogit.study.record import ROUNDING, Record, read_record
 from jaxlogit.study.result import StudyResult
 from jaxlogit.study.store import (
     Part,
@@ -20,6 +23,9 @@ from jaxlogit.study.store import (
     save_part,
     scan,
 )
+
+Tables = Iterator[tuple[tuple, pa.Table]]
+"""Tables, and what each is of."""
 
 KEYS = ("method", "level", "term")
 """What tells the row groups of a part apart, where the column is there."""
@@ -102,7 +108,9 @@ def _add(part: Part, into: Path, record: Record, held: list[Part]) -> None:
     if any(one.path.name == part.path.name for one in known):
         return
     for one in known:
-        _check_equal(one, part)
+        if record.keep == "summary":
+            _check_same_range(one, part)
+        _check_equal(one, part, _own_sums if record.keep == "summary" else _rows)
     if not known:
         task = Task(part.cell, part.start, part.stop, part.methods)
         held.append(save_part(into, record, task, part.path.read_bytes()))
@@ -110,7 +118,8 @@ def _add(part: Part, into: Path, record: Record, held: list[Part]) -> None:
     begin = Task(part.cell, part.start, part.start, ())  # holds nothing, but cuts
     for task in missing([*known, begin], record, part.methods, part.stop, MAX_REPLICATES):
         if task.cell == part.cell and task.start >= part.start:
-            content = content_of_tables(record, task, [table for _, table in _rows(part, task)])
+            rows = _sums if record.keep == "summary" else _rows
+            content = content_of_tables(record, task, [table for _, table in rows(part, task)])
             held.append(save_part(into, record, task, content))
 
 
@@ -121,22 +130,58 @@ def _shared(one: Part, other: Part) -> Task | None:
     return Task(one.cell, start, stop, methods) if methods and start < stop else None
 
 
-def _check_equal(one: Part, other: Part) -> None:
-    """Refuse two parts whose rows of the same replicates differ."""
+def _check_same_range(one: Part, other: Part) -> None:
+    """Refuse two parts of sums that overlap: what both hold cannot be taken out of either."""
+    if (one.start, one.stop) != (other.start, other.stop):
+        ranges = [f"{part.start:,} to {part.stop - 1:,}" for part in (one, other)]
+        raise ValueError(
+            f"{one.path} and {other.path} are sums of replicates {ranges[0]} and {ranges[1]}, "
+            "which overlap: leave one of them out"
+        )
+
+
+def _check_equal(one: Part, other: Part, read: Callable[[Part, Task], Tables]) -> None:
+    """Refuse two parts whose rows, or sums, of the same replicates differ."""
     shared = _shared(one, other)
     assert shared is not None
-    rows = dict(_rows(other, shared))
-    for key, table in _rows(one, shared):
+    rows = dict(read(other, shared))
+    for key, table in read(one, shared):
         for name in table.column_names:
             here, there = (t[name].to_numpy() for t in (table, rows[key]))
-            if not np.array_equal(here, there, equal_nan=here.dtype.kind == "f"):
+            if not _equal(here, there, rounded=name in ("mean", "m2")):
                 raise ValueError(
                     f"{one.path} and {other.path} differ in {name} of {', '.join(map(str, key))} "
                     f"on replicates {shared.start:,} to {shared.stop - 1:,}: leave one of them out"
                 )
 
 
-def _rows(part: Part, task: Task) -> Iterator[tuple[tuple, pa.Table]]:
+def _equal(here: NDArray, there: NDArray, rounded: bool) -> bool:
+    """Whether columns are the same; sums may be rounded otherwise by another processor."""
+    if here.shape != there.shape:
+        return False
+    if rounded:
+        return np.allclose(here, there, rtol=ROUNDING, atol=ROUNDING, equal_nan=True)
+    return np.array_equal(here, there, equal_nan=here.dtype.kind == "f")
+
+
+def _own_sums(part: Part, task: Task) -> Tables:
+    """A task's sums in a part: a table for each method, without its pairs."""
+    ((_, table),) = _sums(part, task)
+    for method in task.methods:
+        own = (pc.field("method") == method) & pc.field("other").is_null()
+        yield (method,), table.filter(own)
+
+
+def _sums(part: Part, task: Task) -> Tables:
+    """The same with the pairs among them, in one table as a part has."""
+    among = pa.array(task.methods)
+    paired = pc.field("other").is_null() | pc.field("other").isin(among)
+    with pq.ParquetFile(part.path, metadata=part.footer) as file:
+        table = file.read().replace_schema_metadata()
+    yield task.methods, table.filter(pc.field("method").isin(among) & paired)
+
+
+def _rows(part: Part, task: Task) -> Tables:
     """A task's rows in a part: a table for each of its row groups, and what the group is of."""
     with pq.ParquetFile(part.path, metadata=part.footer) as file:
         for group in range(file.num_row_groups):

@@ -25,6 +25,7 @@ subsets' intervals that hold the truth, and the intercept is the mean of these: 
 error is sd/√n. Subsets of one data set are alike, so it is little above that of the coverage.
 """
 
+from collections.abc import Mapping
 from fractions import Fraction
 
 import numpy as np
@@ -75,8 +76,14 @@ def intercept_weights(sizes: Array) -> Array:
     return 1.0 / len(x) - np.mean(x) * away / np.sum(away**2)
 
 
+def holds(lower: Array, upper: Array, truth: float | Array) -> Array:
+    """1 where an interval holds the truth, 0 where not, nan where there is none."""
+    inside = (lower <= truth) & (truth <= upper)
+    return np.where(np.isnan(lower) | np.isnan(upper), np.nan, inside)
+
+
 def coverage_limit(
-    covered: Array, parts: dict[str, Array], replicates: int, level: float
+    covered: Array, parts: Mapping[str, Array], replicates: int, level: float
 ) -> Measure:
     """Coverage with infinitely many bootstrap replicates, and its Monte Carlo error.
 
@@ -96,6 +103,13 @@ def coverage_limit(
         Over the data sets in which the interval and its subsets' are defined; nan where there
         are too few replicates for subsets. As an extrapolation it can lie above 1.
     """
+    return mean(limit_values(covered, parts, replicates, level))
+
+
+def limit_values(
+    covered: Array, parts: Mapping[str, Array], replicates: int, level: float
+) -> Array:
+    """Each data set's contribution Σ w h to `coverage_limit`, where it is defined."""
     sizes, shares = [replicates], [covered]
     for name, number in PARTS.items():
         size = subset_size(replicates, number, level)
@@ -103,6 +117,6 @@ def coverage_limit(
             sizes.append(size)
             shares.append(parts[name])
     if len(sizes) == 1:
-        return Measure(np.nan, np.nan, 0)
+        return np.empty(0)
     values = intercept_weights(np.array(sizes, float)) @ np.stack(shares)
-    return mean(values[~np.isnan(values)])
+    return values[~np.isnan(values)]

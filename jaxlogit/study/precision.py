@@ -8,7 +8,8 @@ n/(n + z²), z = 1.96, and the error z/(n + z²): a target of .002 takes n = 977
 the plug-in error by a share of O(1/√n): 4 % at C = .95 and n = 10,000.
 
 Looks are counts of replicates from the first on. Whether a cell is done at a look depends on its
-rows of these replicates alone, so that chunks, engines and interruptions change nothing.
+rows of these replicates alone, so that chunks, engines and interruptions change nothing. Parts end
+at looks; where sums are kept, a look inside a part that was made before it was asked for is none.
 """
 
 from collections.abc import Sequence

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from jaxlogit.study.cells import Cell
+from jaxlogit.study.group import Group
 from jaxlogit.study.record import Record
-from jaxlogit.study.store import Group, Task
+from jaxlogit.study.store import Task
 
 LINE_SECONDS = 10.0
 """Least time between two lines of a log."""

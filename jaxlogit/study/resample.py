@@ -25,7 +25,7 @@ from jaxlogit.resampling.scheme import Scheme, check_scheme
 from jaxlogit.study.cells import Array, Cell, canonical_json
 from jaxlogit.study.designs import DataSets
 from jaxlogit.study.methods import PENALTIES, BootstrapSettings
-from jaxlogit.study.nested import PARTS, subsets
+from jaxlogit.study.nested import PARTS, holds, subsets
 
 
 @dataclass(frozen=True)
@@ -182,12 +182,6 @@ def _ends(
         return found.value
 
     return ends
-
-
-def holds(lower: Array, upper: Array, truth: float | Array) -> Array:
-    """1 where an interval holds the truth, 0 where not, nan where there is none."""
-    inside = (lower <= truth) & (truth <= upper)
-    return np.where(np.isnan(lower) | np.isnan(upper), np.nan, inside)
 
 
 def _models(cell: Cell, made: DataSets) -> Models:

@@ -1,12 +1,11 @@
 """What a study found: tables over the parts of a store, one (cell, method, term) at a time."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from jaxlogit.checks import nearest
 from jaxlogit.core.status import Status
@@ -17,19 +16,14 @@ from jaxlogit.report.warnings import warnings
 from jaxlogit.study.cells import MAX_REPLICATES, Cell, integer
 from jaxlogit.study.designs import Generator
 from jaxlogit.study.looks import settled
-from jaxlogit.study.measures import Array, Measure, Replicates, compare, measure
-from jaxlogit.study.methods import RESAMPLED
-from jaxlogit.study.nested import PARTS, coverage_limit
+from jaxlogit.study.moments import Array
 from jaxlogit.study.places import groups, pair_columns, pair_place, pairs, place
 from jaxlogit.study.record import Record, read_record
-from jaxlogit.study.resample import holds
 from jaxlogit.study.shards import ranges_text
 from jaxlogit.study.simulate import draw_again, simulate
 from jaxlogit.study.store import COLUMNS, Part, read_rows, scan
+from jaxlogit.study.stored import stored, unpaired
 from jaxlogit.study.tabulate import tabulate
-
-SAME_LEVEL = 1e-9
-"""One minus a level is a significance up to rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,12 +98,12 @@ class StudyResult:
             methods also `coverage_limit`, the coverage with infinitely many bootstrap
             replicates, see `jaxlogit.study.nested`; nan for others.
         """
-        rows = []
+        names = ("coverage_limit", "coverage_limit_mcse", "coverage_limit_n")
+        held, rows = stored(self.record, self.parts), []
         for cell, method, level, j in groups(self.record):
-            replicates, _ = self._read(cell, method, level, cell.names[j])
-            found = measure(replicates, cell.truth[j], self.record.significance_at(level))
+            found, limit = held.measures(cell, method, level, j)
             row = place(self.record, cell, method, level, j) | {"truth": float(cell.truth[j])}
-            rows.append(row | found.to_row() | self._limit(cell, method, level, j))
+            rows.append(row | found.to_row() | dict(zip(names, limit, strict=True)))
         return pd.DataFrame(rows)
 
     def statuses(self) -> pd.DataFrame:
@@ -123,12 +117,10 @@ class StudyResult:
             missing (lower end, upper end, p-value where the method has one); with none missing
             as INFINITE or CONVERGED.
         """
-        rows = []
+        held, rows = stored(self.record, self.parts), []
         for cell, method, level, j in groups(self.record):
-            key = (cell.label, method, level, cell.names[j])
-            status = read_rows(self.parts, self.record, key, ["status"])["status"].to_numpy()
-            counts = np.bincount(status, minlength=len(Status))
-            row = place(self.record, cell, method, level, j) | {"n_replicates": status.size}
+            counts = held.statuses(cell, method, level, j)
+            row = place(self.record, cell, method, level, j) | {"n_replicates": int(np.sum(counts))}
             rows.append(row | {s.name.lower(): int(counts[s]) for s in Status})
         return pd.DataFrame(rows)
 
@@ -141,26 +133,39 @@ class StudyResult:
             One row per cell × pair × level × term × measure: `cell`, the grid's factors,
             `first`, `second`, `level`, `term`, `measure`, then the fields of
             `jaxlogit.study.measures.Difference` (its n as `n_common`), and `sets_differ` where the
-            methods are not defined on the same replicates.
+            methods are not defined on the same replicates. From sums without the pairs of methods
+            that were not run together, see `unpaired`.
         """
         record = self.record
-        columns = pair_columns(record)
-        rows = []
+        held, rows = stored(record, self.parts), []
         for cell, one, other, level, j in pairs(record):
-            first, second = self._read_both(cell, one, other, level, cell.names[j])
-            found = compare(first, second, cell.truth[j], record.significance_at(level))
+            found = held.differences(cell, one, other, level, j)
             where = pair_place(record, cell, one, other, level, j)
             for name, difference in found.items():
                 apart = max(difference.n_first, difference.n_second) > difference.n
                 rows.append((*where, name, *difference, apart))
-        return pd.DataFrame(rows, columns=columns)
+        return pd.DataFrame(rows, columns=pair_columns(record))
+
+    def unpaired(self) -> list[tuple[str, str, int, int]]:
+        """Pairs of methods that sums cannot compare on all replicates; see `stored.unpaired`."""
+        return unpaired(self.record, self.parts)
 
     def frame(self, method: str | None = None, term: str | None = None) -> pd.DataFrame:
         """The stored rows themselves, of all or of one method or term.
 
         All rows of a large study need memory: ask for one method and term, or read
         `parts/*.parquet` with a tool that streams.
+
+        Raises
+        ------
+        ValueError
+            No such method or term, or the study keeps a summary.
         """
+        if self.record.keep == "summary":
+            raise ValueError(
+                f'store {self.store} keeps sums, not rows: run the study with keep = "all" into '
+                "another folder for tables and pictures of single replicates"
+            )
         tables = []
         for cell, one, level, j in groups(self.record):
             if method in (None, one) and term in (None, cell.names[j]):
@@ -185,47 +190,6 @@ class StudyResult:
     to_latex = exports.to_latex
     to_markdown = exports.to_markdown
     report = write_report
-
-    def _read(
-        self, cell: Cell, method: str, level: float, term: str
-    ) -> tuple[Replicates, NDArray[np.int64]]:
-        """One group's numbers, and its replicates'."""
-        key = (cell.label, method, level, term)
-        table = read_rows(self.parts, self.record, key, ["replicate", *COLUMNS])
-        rows = Replicates(**{name: table[name].to_numpy() for name in COLUMNS})
-        if method in RESAMPLED:
-            rows = replace(rows, rejects=self._rejects(rows, level))
-        return rows, table["replicate"].to_numpy()
-
-    def _rejects(self, rows: Replicates, level: float) -> Array:
-        """Whether the null lies outside an interval; nan where the tests are at another level."""
-        if abs(self.record.significance_at(level) - (1.0 - level)) > SAME_LEVEL:
-            return np.full(rows.lower.shape, np.nan)
-        return 1.0 - holds(rows.lower, rows.upper, self.record.null)
-
-    def _limit(self, cell: Cell, method: str, level: float, j: int) -> dict[str, float | int]:
-        """Coverage with infinitely many bootstrap replicates."""
-        found = Measure(np.nan, np.nan, 0)
-        if method in RESAMPLED and self.record.bootstrap is not None:
-            key = (cell.label, method, level, cell.names[j])
-            table = read_rows(self.parts, self.record, key, ["lower", "upper", *PARTS])
-            read = {name: table[name].to_numpy() for name in table.column_names}
-            covered = holds(read["lower"], read["upper"], cell.truth[j])
-            count = self.record.bootstrap.replicates
-            found = coverage_limit(covered, read, count, level)
-        names = ("coverage_limit", "coverage_limit_mcse", "coverage_limit_n")
-        return dict(zip(names, found, strict=True))
-
-    def _read_both(
-        self, cell: Cell, one: str, other: str, level: float, term: str
-    ) -> tuple[Replicates, Replicates]:
-        """The rows of two methods on the same replicates, in the same order."""
-        first, numbers = self._read(cell, one, level, term)
-        second, others = self._read(cell, other, level, term)
-        if not np.array_equal(numbers, others):  # a method was added and has not caught up yet
-            _, here, there = np.intersect1d(numbers, others, True, return_indices=True)
-            first, second = _take(first, here), _take(second, there)
-        return first, second
 
 
 @dataclass(frozen=True, eq=False)
@@ -301,8 +265,3 @@ def _say_why(source: Generator, cell: Cell, seed: int, replicate: int) -> None:
 def _own(array: Array | None, axes: int) -> Any:
     """The first data set's part of an array that all share, or that has one for each."""
     return array if array is None or array.ndim == axes else array[0]
-
-
-def _take(rows: Replicates, where: NDArray[np.intp]) -> Replicates:
-    taken = Replicates(**{name: getattr(rows, name)[where] for name in COLUMNS})
-    return taken if rows.rejects is None else replace(taken, rejects=rows.rejects[where])

@@ -59,6 +59,9 @@ class Study:
     looks : sequence of int, optional
         With `target_mcse`: replicates after which that is asked; 1,000, 2,000, 4,000, ... by
         default. `replicates` is then the most.
+    keep : str
+        What a store holds: "all" rows, or a "summary", sums that give the same tables in far less
+        room; see `jaxlogit.study.stored`.
     data : str, path or data frame, optional
         A CSV or Parquet file, the name of a bundled data set, or a pandas frame.
     formula : str, optional
@@ -137,6 +140,7 @@ class Study:
     significance: float | None = None
     target_mcse: float | None = None
     looks: Sequence[int] | None = None
+    keep: str = "all"
     data: Any = None
     formula: str | None = None
     subset: str | None = None

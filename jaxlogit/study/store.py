@@ -3,13 +3,14 @@
 A part's name ends with a digest of its content, so truncation and flipped bits are seen
 before anything is read from it. Within a part each (method, level, term) is one row group: a table
 over a million replicates reads one group of every part at a time. Any tool that reads Parquet
-can read `parts/*.parquet` as one table.
+can read `parts/*.parquet` as one table. A store that keeps sums has parts of the same kind, with
+one row group (`jaxlogit.study.sums`).
 """
 
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, pairwise
@@ -18,8 +19,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from jaxlogit.study.files import (
     content_digest,
@@ -28,10 +29,12 @@ from jaxlogit.study.files import (
     remove_leftovers,
     write_atomic,
 )
-from jaxlogit.study.measures import Array, Replicates
+from jaxlogit.study.group import Group
+from jaxlogit.study.joined import merged
 from jaxlogit.study.methods import resampled
 from jaxlogit.study.nested import PARTS
-from jaxlogit.study.record import Record, merged, read_record, write_record
+from jaxlogit.study.record import Record, read_record, write_record
+from jaxlogit.study.sums import SUMS_SCHEMA, Sums, looked_up, merged_sums, sums_of
 
 COLUMNS = ("estimate", "std_error", "lower", "upper", "p_value")
 
@@ -50,6 +53,13 @@ SCHEMA = pa.schema(
 RESAMPLED_SCHEMA = pa.schema([*SCHEMA, *(pa.field(name, pa.float64()) for name in PARTS)])
 """Of parts with a method that resamples; null for the others."""
 
+REPEATED_ROWS = ["cell", "method", "level", "term", "status"]
+REPEATED_SUMS = ["cell", "method", "other", "level", "term", "quantity", "n"]
+"""Columns with few values, written with a dictionary."""
+
+SUMS_AT_ONCE = 2_000_000
+"""Rows of sums that are put together at a time: some hundred MB."""
+
 PART_NAME = re.compile(r"part-[0-9a-f]{8}-\d{10}-\d{10}-([0-9a-f]{16})\.parquet")
 
 
@@ -63,21 +73,6 @@ class Part:
     stop: int
     methods: tuple[str, ...]
     footer: pq.FileMetaData
-
-
-@dataclass(frozen=True)
-class Group:
-    """The rows of one method, level and term in one part; arrays (stop − start,).
-
-    `parts` has the columns of `PARTS` where the method resamples.
-    """
-
-    method: str
-    level: float
-    term: str
-    rows: Replicates
-    status: NDArray[np.int32]
-    parts: Mapping[str, Array] | None = None
 
 
 @dataclass(frozen=True)
@@ -177,6 +172,8 @@ def _read_footer(path: Path, record: Record) -> Part | str:
         return "it belongs to another study"
     part = Part(path, note["cell"], note["start"], note["stop"], tuple(note["methods"]), footer)
     rows = (part.stop - part.start) * len(part.methods) * len(record.levels) * len(cell.names)
+    if record.keep == "summary":
+        rows = note.get("rows")
     return part if footer.num_rows == rows else "its number of rows is wrong"
 
 
@@ -229,12 +226,15 @@ def part_content(record: Record, task: Task, groups: Iterable[Group]) -> bytes:
     Parameters
     ----------
     record : Record
-        For the identity of the cell.
+        For the identity of the cell, and whether rows or their sums are kept.
     task : Task
         Cell, range and methods.
     groups : iterable of Group
         Method by method, level by level, and the terms of each in the order of the cell's names.
     """
+    if record.keep == "summary":
+        sums = sums_of(groups, record, record.cell(task.cell))
+        return content_of_tables(record, task, [sums])
     schema = RESAMPLED_SCHEMA if resampled(task.methods) else SCHEMA
     return content_of_tables(record, task, (_table(task, group, schema) for group in groups))
 
@@ -250,13 +250,16 @@ def content_of_tables(record: Record, task: Task, tables: Iterable[pa.Table]) ->
     }
     tables = iter(tables)
     first = next(tables)
+    of_sums = first.schema.equals(SUMS_SCHEMA)
+    if of_sums:
+        note["rows"] = first.num_rows
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(
         sink,
         first.schema.with_metadata({"jaxlogit": json.dumps(note)}),
         compression="zstd",
-        use_dictionary=["cell", "method", "level", "term", "status"],  # pyright: ignore[reportArgumentType]
-        column_encoding={"replicate": "DELTA_BINARY_PACKED"},
+        use_dictionary=REPEATED_SUMS if of_sums else REPEATED_ROWS,  # pyright: ignore[reportArgumentType]
+        column_encoding={"bin" if of_sums else "replicate": "DELTA_BINARY_PACKED"},
     ) as writer:
         for table in chain([first], tables):
             writer.write_table(table, row_group_size=table.num_rows)
@@ -334,3 +337,14 @@ def read_rows(
                 table = file.read_row_group(group, columns=columns)
                 tables.append(table.replace_schema_metadata())
     return pa.concat_tables(tables)
+
+
+def read_sums(parts: Iterable[Part], which: pc.Expression) -> Sums:
+    """The sums over parts of one cell; rows of them for which an expression holds."""
+    tables = [SUMS_SCHEMA.empty_table()]
+    for part in parts:
+        with pq.ParquetFile(part.path, metadata=part.footer) as file:
+            tables.append(file.read().replace_schema_metadata().filter(which))
+        if sum(map(len, tables)) > SUMS_AT_ONCE:
+            tables = [merged_sums(pa.concat_tables(tables))]
+    return looked_up(merged_sums(pa.concat_tables(tables)))

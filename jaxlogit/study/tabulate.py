@@ -11,11 +11,11 @@ from jaxlogit.front import fit
 from jaxlogit.model import Fit
 from jaxlogit.study.cells import Cell
 from jaxlogit.study.designs import DataSets
+from jaxlogit.study.group import Group
 from jaxlogit.study.measures import Array, Replicates
 from jaxlogit.study.methods import PENALTIES, RESAMPLED
 from jaxlogit.study.record import Record
 from jaxlogit.study.resample import Resampled, plan, resample
-from jaxlogit.study.store import Group
 
 
 def tabulate(

@@ -10,7 +10,7 @@ from jaxlogit.checks import nearest
 from jaxlogit.study.settings import SETTINGS
 
 TOP_KEYS = ("name", "seed", "replicates", "level", "methods", "null", "significance",
-            "target_mcse", "looks")  # fmt: skip
+            "target_mcse", "looks", "keep")  # fmt: skip
 TABLES = ("design", "bootstrap", "grid")
 TEXTS = ("data", "formula", "subset", "weights", "offset")
 DESIGN_KEYS = tuple(name for name in SETTINGS if name not in ("X", "names", "generate"))
