@@ -12,6 +12,7 @@ from jaxlogit.report import study_text
 from jaxlogit.resampling import kinds
 from jaxlogit.study import METHODS, Study, StudyResult
 from jaxlogit.study.asked import record_of
+from jaxlogit.study.designs import DataSets
 from jaxlogit.study.methods import ALLOWED, BootstrapSettings
 from jaxlogit.study.nested import PARTS, coverage_limit, subsets
 from jaxlogit.study.resample import plan, resample
@@ -204,7 +205,16 @@ def test_a_store_grows_by_bootstrap_methods_and_keeps_what_it_has(tmp_path, resu
 
 def test_parts_of_mixed_methods_are_read_by_other_tools(folder, result):
     frame = pd.read_parquet(folder / "parts")
-    assert list(frame) == ["cell", "replicate", "method", "term", *COLUMNS, "status", *PARTS]
+    assert list(frame) == [
+        "cell",
+        "replicate",
+        "method",
+        "level",
+        "term",
+        *COLUMNS,
+        "status",
+        *PARTS,
+    ]
     assert len(frame) == N_SETS * 6 * 2
     assert frame.covered_half[frame.method == "ml:wald"].isna().all()
     assert list(result.frame(method="ml:wald"))[-1] == "status"
@@ -345,8 +355,10 @@ def test_separated_data_draw_no_outcomes():
     study = small(bootstrap={"replicates": 39, "scheme": "parametric"})
     cell = study.cells[0]
     y = outcomes(cell, study.seed, 0, N_SETS)
-    own = plan(cell, study.seed, study.bootstrap, 0.95)
-    found = resample(own, cell, y, 0, "bootstrap", ["percentile"])["percentile"]
+    data = DataSets(cell.X, y, cell.trials, cell.weights, cell.offset)
+    own = plan(cell, study.seed, study.bootstrap, (0.95,))
+    made = resample(own, cell, data, np.arange(len(y)), "bootstrap", ["percentile"])
+    found = made["percentile", 0.95]
     status = jl.fit(X, y).status
     lost = status != Status.CONVERGED
     assert 0 < np.sum(lost) < N_SETS

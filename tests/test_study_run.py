@@ -121,7 +121,7 @@ def test_differences_are_paired(result):
     expected = compare(*pair, -1.4, 0.05)["coverage"]
     found = differences.query("first == @WALD and second == @LR and term == 'base'")
     found = found.set_index("measure").loc["coverage"]
-    assert (found.value, found.mcse, found.n) == pytest.approx(expected[:3])
+    assert (found.value, found.mcse, found.n_common) == pytest.approx(expected[:3])
     assert found.sets_differ  # Wald is undefined under separation
 
 
