@@ -3,7 +3,6 @@
 import errno
 import os
 import re
-import resource
 import signal
 import subprocess
 import sys
@@ -44,8 +43,8 @@ def words(folder, store, *more):
     return [sys.executable, "-m", "jaxlogit", "study", "run", spec, "--store", str(store), *more]
 
 
-def finish(folder, store, *more, **named):
-    return subprocess.run(words(folder, store, *more), capture_output=True, text=True, **named)
+def finish(folder, store, *more):
+    return subprocess.run(words(folder, store, *more), capture_output=True, text=True)
 
 
 def started(folder, store, *more):
@@ -234,13 +233,17 @@ def test_two_runs_on_one_store(folder, tmp_path):
     assert f"is in use by another run (process {run.pid})" in other.stderr
 
 
-def limited():
-    """In a child: no file beyond 100 kB, as where a quota or the disk is full."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+LIMITED = """
+import os, resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+os.execv(sys.executable, sys.argv[1:])
+"""
+"""A program that becomes another one, for which no file grows beyond 100 kB, as under a quota."""
 
 
 def test_a_part_that_cannot_be_written_is_one_line(folder, whole, tmp_path):
-    done = finish(folder, tmp_path, "--no-progress", preexec_fn=limited)
+    command = [sys.executable, "-c", LIMITED, *words(folder, tmp_path, "--no-progress")]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")
     assert re.fullmatch(rf"jaxlogit: \[Errno {errno.EFBIG}\] .*part-.*\n", done.stderr)
     assert not list((tmp_path / "parts").iterdir())  # no half files either
