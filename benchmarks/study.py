@@ -65,9 +65,9 @@ def other_share(spec: Path, replicates: int = 40_000) -> float:
     """Share of a run's time, compiled, that goes into simulation, storing and the tables."""
     from jaxlogit.study import Study
     from jaxlogit.study.asked import record_of
-    from jaxlogit.study.simulate import simulate
-    from jaxlogit.study.store import Task, part_content, save_part
-    from jaxlogit.study.tabulate import tabulate
+    from jaxlogit.study.computing.tabulate import tabulate
+    from jaxlogit.study.design.simulate import simulate
+    from jaxlogit.study.store.parts import Task, part_content, save_part
 
     study = Study.from_toml(spec)
     record, (cell,) = record_of(study), study.cells

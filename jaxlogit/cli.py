@@ -187,7 +187,7 @@ def _run(options: argparse.Namespace) -> None:
     with _terminable():
         from jaxlogit.report import study_text
         from jaxlogit.study import Study
-        from jaxlogit.study.clock import seconds
+        from jaxlogit.study.computing.clock import seconds
 
         max_time = None if options.max_time is None else seconds(options.max_time)
         study = Study.from_toml(options.study)
@@ -257,7 +257,7 @@ def _report(options: argparse.Namespace) -> None:
     out = options.out or Path(f"{result.record.name}.html")
     exact = None
     if options.exact:
-        from jaxlogit.study.exact import exact_record
+        from jaxlogit.study.exact.result import exact_record
 
         exact = exact_record(result.record).summary()
     result.report(out, exact=exact, differences=options.differences)

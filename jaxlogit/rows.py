@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from jaxlogit.study import StudyResult
-    from jaxlogit.study.record import Record
+    from jaxlogit.study.store.record import Record
 
 Row = dict[str, Any]
 PLACE = ("cell", "method", "level", "term")

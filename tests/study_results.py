@@ -12,9 +12,9 @@ import numpy as np
 from jaxlogit.core.status import Status
 from jaxlogit.study import Study, StudyResult
 from jaxlogit.study.asked import record_of
-from jaxlogit.study.cells import Cell
-from jaxlogit.study.measures import Replicates
-from jaxlogit.study.store import Group, Task, open_store, write_part
+from jaxlogit.study.design.cells import Cell
+from jaxlogit.study.measures.performance import Replicates
+from jaxlogit.study.store.parts import Group, Task, open_store, write_part
 
 ODD = "a_b & <c>|*d*"
 """A name with characters that mean something in HTML, LaTeX and Markdown."""

@@ -32,7 +32,19 @@ FLOORS = (
     "cli",
     "__main__ __init__",
 )
+FLOORS_OF_STUDY = (
+    "measures methods",
+    "design",
+    "precision",
+    "store",
+    "computing",
+    "exact result",
+    "asked merge run toml",
+    "spec",
+    "__init__",
+)
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}
+FLOOR_OF_STUDY = {room: n for n, rooms in enumerate(FLOORS_OF_STUDY) for room in rooms.split()}
 LONGEST_MODULE = 350
 # Other fields' names for what is called coef, std_error, loglik, information or level here.
 OTHER_WORDS = {"alpha", "bse", "hess", "hessian", "llf", "params", "theta", "utils"}
@@ -90,6 +102,16 @@ def test_imports_come_from_floors_below(path: Path):
         if other.split(".")[0] != room and FLOOR[other.split(".")[0]] >= FLOOR[room]
     }
     assert not above, f"{name(path)} imports from its own floor or above: {sorted(above)}"
+
+
+def test_rooms_of_a_study_import_from_floors_below():
+    for path in (HOUSE / "study").rglob("*.py"):
+        room = [*name(path).split("."), "__init__"][1]
+        for other in imports(path):
+            house, _, inside = other.partition(".")
+            other_room = inside.split(".")[0] or "__init__"
+            if house == "study" and other_room != room:
+                assert FLOOR_OF_STUDY[other_room] < FLOOR_OF_STUDY[room], f"{name(path)}: {other}"
 
 
 def test_modules_import_each_other_in_no_circle():

@@ -12,13 +12,13 @@ from jaxlogit.report import study_text
 from jaxlogit.resampling import kinds
 from jaxlogit.study import METHODS, Study, StudyResult
 from jaxlogit.study.asked import record_of
-from jaxlogit.study.designs import DataSets
+from jaxlogit.study.computing.resample import plan, resample
+from jaxlogit.study.design.simulate import outcomes
+from jaxlogit.study.design.varying import DataSets
+from jaxlogit.study.measures.nested import PARTS, coverage_limit, subsets
 from jaxlogit.study.methods import ALLOWED, BootstrapSettings
-from jaxlogit.study.nested import PARTS, coverage_limit, subsets
-from jaxlogit.study.resample import plan, resample
 from jaxlogit.study.run import run_record
-from jaxlogit.study.simulate import outcomes
-from jaxlogit.study.store import COLUMNS
+from jaxlogit.study.store.parts import COLUMNS
 
 ROUNDING = 1e-7
 """What the batch that a data set is fitted in may leave in a converged answer."""

@@ -14,12 +14,12 @@ import pytest
 from jaxlogit.cores import n_threads
 from jaxlogit.study import METHODS, Study
 from jaxlogit.study.asked import record_of
-from jaxlogit.study.clock import Clock, seconds
-from jaxlogit.study.engines import AHEAD, environments, opened, results
+from jaxlogit.study.computing.clock import Clock, seconds
+from jaxlogit.study.computing.engines import AHEAD, environments, opened, results
+from jaxlogit.study.computing.worker import compute, computed, described
+from jaxlogit.study.design.simulate import random_record
 from jaxlogit.study.run import chunk_size, run_record
-from jaxlogit.study.simulate import random_record
-from jaxlogit.study.store import Task
-from jaxlogit.study.worker import compute, computed, described
+from jaxlogit.study.store.parts import Task
 
 distributed = pytest.importorskip("distributed")
 

@@ -8,14 +8,15 @@ import pytest
 
 from jaxlogit import datasets
 from jaxlogit.report.exact import exact_text
-from jaxlogit.study import METHODS, Study, enumeration, weighted
+from jaxlogit.study import METHODS, Study
 from jaxlogit.study.asked import record_of
-from jaxlogit.study.cells import cell_from_arrays
-from jaxlogit.study.designs import DataSets
-from jaxlogit.study.enumeration import binomial, enumerate_outcomes, merge_rows
-from jaxlogit.study.measures import Replicates, compare, measure
-from jaxlogit.study.store import COLUMNS
-from jaxlogit.study.tabulate import tabulate
+from jaxlogit.study.computing.tabulate import tabulate
+from jaxlogit.study.design.cells import cell_from_arrays
+from jaxlogit.study.design.varying import DataSets
+from jaxlogit.study.exact import enumeration, weighted
+from jaxlogit.study.exact.enumeration import binomial, enumerate_outcomes, merge_rows
+from jaxlogit.study.measures.performance import Replicates, compare, measure
+from jaxlogit.study.store.parts import COLUMNS
 
 REPLICATES = 100_000
 MCSES = 4.0

@@ -8,9 +8,9 @@ from scipy.special import expit
 
 from jaxlogit import Status, fit
 from jaxlogit.study import Study, StudyResult
-from jaxlogit.study.distributions import check_columns, sobol_rows
-from jaxlogit.study.grid import points
-from jaxlogit.study.simulate import simulate
+from jaxlogit.study.design.distributions import check_columns, sobol_rows
+from jaxlogit.study.design.grid import points
+from jaxlogit.study.design.simulate import simulate
 
 COLUMNS = {
     "age": {"distribution": "normal", "mean": 2.0, "sd": 0.5},

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from jaxlogit.study.measures import (
+from jaxlogit.study.measures.performance import (
     Replicates,
     compare,
     contributions,

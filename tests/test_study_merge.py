@@ -11,10 +11,10 @@ from test_study_store import LR, SCORE, WALD, fill, invented, part_paths, ranges
 from jaxlogit.cli import main
 from jaxlogit.study import METHODS, StudyResult, merge
 from jaxlogit.study.asked import record_of
-from jaxlogit.study.record import read_record
+from jaxlogit.study.computing.shards import Shard, of_shard, read_shard
 from jaxlogit.study.run import chunk_size
-from jaxlogit.study.shards import Shard, of_shard, read_shard
-from jaxlogit.study.store import Task, missing, open_store, write_part
+from jaxlogit.study.store.parts import Task, missing, open_store, write_part
+from jaxlogit.study.store.record import read_record
 
 
 def fill_shard(folder, number, count, chunk=10, **changes):

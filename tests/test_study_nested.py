@@ -5,7 +5,7 @@ import pytest
 from scipy import integrate, stats
 
 from jaxlogit.resampling.kinds import least_replicates
-from jaxlogit.study.nested import (
+from jaxlogit.study.measures.nested import (
     PARTS,
     coverage_limit,
     intercept_weights,

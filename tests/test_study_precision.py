@@ -7,10 +7,10 @@ from scipy import stats
 from jaxlogit.report import status_text, study_text
 from jaxlogit.study import METHODS, Study, StudyResult
 from jaxlogit.study.asked import record_of
-from jaxlogit.study.measures import wilson
+from jaxlogit.study.measures.performance import wilson
 from jaxlogit.study.precision import Precision, check_precision, coverage_mcse_bound
-from jaxlogit.study.record import read_record
 from jaxlogit.study.run import run_record
+from jaxlogit.study.store.record import read_record
 
 WALD, LR, _ = METHODS
 LOOKS = [50, 120, 300, 700]

@@ -14,12 +14,12 @@ import pytest
 from jaxlogit import Status, fit
 from jaxlogit.study import METHODS, Study, StudyResult
 from jaxlogit.study.asked import record_of
-from jaxlogit.study.measures import Replicates, compare, measure
-from jaxlogit.study.progress import Tally, _duration
+from jaxlogit.study.computing.progress import Tally, _duration
+from jaxlogit.study.computing.tabulate import row_status
+from jaxlogit.study.design.simulate import outcomes
+from jaxlogit.study.measures.performance import Replicates, compare, measure
 from jaxlogit.study.run import run_record
-from jaxlogit.study.simulate import outcomes
-from jaxlogit.study.store import COLUMNS, Group, Task
-from jaxlogit.study.tabulate import row_status
+from jaxlogit.study.store.parts import COLUMNS, Group, Task
 
 ROUNDING = 1e-9
 """Largest relative difference that block sizes may leave in a converged answer."""

@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 
 from jaxlogit.resampling.scheme import tails
-from jaxlogit.study.cells import Cell, cell_from_arrays
-from jaxlogit.study.simulate import outcomes, random_record
+from jaxlogit.study.design.cells import Cell, cell_from_arrays
+from jaxlogit.study.design.simulate import outcomes, random_record
 
 STATISTICAL = 5.0
 """Largest |z| accepted; seeds are fixed."""

@@ -17,10 +17,10 @@ import pytest
 
 from jaxlogit.study import METHODS, Study, StudyResult
 from jaxlogit.study.asked import record_of
-from jaxlogit.study.files import locked
-from jaxlogit.study.measures import Replicates
-from jaxlogit.study.record import read_record, write_record
-from jaxlogit.study.store import COLUMNS, Group, Task, missing, open_store, scan, write_part
+from jaxlogit.study.measures.performance import Replicates
+from jaxlogit.study.store.files import locked
+from jaxlogit.study.store.parts import COLUMNS, Group, Task, missing, open_store, scan, write_part
+from jaxlogit.study.store.record import read_record, write_record
 
 TERMS = ("base", "effect")
 WALD, LR, SCORE = METHODS

@@ -10,9 +10,9 @@ import pytest
 from scipy import special, stats
 
 import jaxlogit as jl
-from jaxlogit.study.measures import Replicates, measure
-from jaxlogit.study.relative import relative_bias, relative_precision, rmse
-from jaxlogit.study.summarise import summarise, summary_table
+from jaxlogit.study.measures.performance import Replicates, measure
+from jaxlogit.study.measures.relative import relative_bias, relative_precision, rmse
+from jaxlogit.study.measures.summarise import summarise, summary_table
 
 FOLDER = Path(__file__).parent / "reference" / "simsum"
 SAME = {"rel": 1e-10, "abs": 1e-12}

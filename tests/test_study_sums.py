@@ -14,15 +14,24 @@ from test_study_store import LR, SCORE, WALD, part_paths, ranges, study, truncat
 from jaxlogit import plots
 from jaxlogit.cli import main
 from jaxlogit.report import study_text
-from jaxlogit.study import METHODS, Study, StudyResult, merge, store
+from jaxlogit.study import METHODS, Study, StudyResult, merge
 from jaxlogit.study.asked import record_of
-from jaxlogit.study.bins import WIDTH_BITS, Histogram, bin_of, count_below, edges, median, tally
-from jaxlogit.study.measures import Replicates, contributions
-from jaxlogit.study.moments import joined, moments
-from jaxlogit.study.nested import PARTS
-from jaxlogit.study.record import read_record
+from jaxlogit.study.computing.worker import compute, described
+from jaxlogit.study.measures.bins import (
+    WIDTH_BITS,
+    Histogram,
+    bin_of,
+    count_below,
+    edges,
+    median,
+    tally,
+)
+from jaxlogit.study.measures.moments import joined, moments
+from jaxlogit.study.measures.nested import PARTS
+from jaxlogit.study.measures.performance import Replicates, contributions
 from jaxlogit.study.run import run_record
-from jaxlogit.study.store import (
+from jaxlogit.study.store import parts
+from jaxlogit.study.store.parts import (
     Group,
     Task,
     content_of_tables,
@@ -31,8 +40,8 @@ from jaxlogit.study.store import (
     save_part,
     write_part,
 )
-from jaxlogit.study.sums import COMPARED, looked_up, merged_sums, sums_of
-from jaxlogit.study.worker import compute, described
+from jaxlogit.study.store.record import read_record
+from jaxlogit.study.store.sums import COMPARED, looked_up, merged_sums, sums_of
 
 TERMS = ("base", "effect")
 BOOT = "bootstrap:percentile"
@@ -221,7 +230,7 @@ def test_resuming_and_extending_compute_only_what_is_new(tmp_path, rows):
 
 def test_sums_are_put_together_in_batches(sums, monkeypatch):
     expected = sums.summary()
-    monkeypatch.setattr(store, "SUMS_AT_ONCE", 3000)
+    monkeypatch.setattr(parts, "SUMS_AT_ONCE", 3000)
     pd.testing.assert_frame_equal(sums.summary(), expected, rtol=SAME, atol=SAME)
 
 

@@ -10,7 +10,7 @@ from jaxlogit.rows import Row, by_term, significances
 from jaxlogit.text import table
 
 if TYPE_CHECKING:
-    from jaxlogit.study.exact import ExactResult
+    from jaxlogit.study.exact.result import ExactResult
 
 Rows = list[Row]
 

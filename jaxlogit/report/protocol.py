@@ -17,8 +17,8 @@ from jaxlogit.rows import factors, levels, significances
 from jaxlogit.text import plain, share, table
 
 if TYPE_CHECKING:
-    from jaxlogit.study.cells import Cell
-    from jaxlogit.study.record import Record
+    from jaxlogit.study.design.cells import Cell
+    from jaxlogit.study.store.record import Record
 
 WORST = 0.5
 """The coverage whose Monte Carlo error is largest."""

@@ -5,13 +5,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxlogit.data import check_choice
-from jaxlogit.study.cells import MAX_REPLICATES, integer
-from jaxlogit.study.grid import points
-from jaxlogit.study.methods import check_bootstrap, check_methods
-from jaxlogit.study.precision import check_precision
-from jaxlogit.study.record import Record, versions
-from jaxlogit.study.resample import plan
-from jaxlogit.study.settings import (
+from jaxlogit.study.computing.resample import plan
+from jaxlogit.study.design.cells import MAX_REPLICATES, integer
+from jaxlogit.study.design.grid import points
+from jaxlogit.study.design.settings import (
     Settings,
     check_levels,
     check_name,
@@ -19,7 +16,10 @@ from jaxlogit.study.settings import (
     described,
     number,
 )
-from jaxlogit.study.simulate import random_record
+from jaxlogit.study.design.simulate import random_record
+from jaxlogit.study.methods import check_bootstrap, check_methods
+from jaxlogit.study.precision import check_precision
+from jaxlogit.study.store.record import Record, versions
 
 if TYPE_CHECKING:
     from jaxlogit.study.spec import Study

@@ -10,11 +10,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from jaxlogit.study.cells import MAX_REPLICATES
-from jaxlogit.study.joined import merged
-from jaxlogit.study.record import ROUNDING, Record, read_record
+from jaxlogit.study.design.cells import MAX_REPLICATES
 from jaxlogit.study.result import StudyResult
-from jaxlogit.study.store import (
+from jaxlogit.study.store.joined import merged
+from jaxlogit.study.store.parts import (
     Part,
     Task,
     content_of_tables,
@@ -23,6 +22,7 @@ from jaxlogit.study.store import (
     save_part,
     scan,
 )
+from jaxlogit.study.store.record import ROUNDING, Record, read_record
 
 Tables = Iterator[tuple[tuple, pa.Table]]
 """Tables, and what each is of."""

@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxlogit.study.cells import MAX_REPLICATES, integer
-from jaxlogit.study.measures import wilson
+from jaxlogit.study.design.cells import MAX_REPLICATES, integer
+from jaxlogit.study.measures.performance import wilson
 
 FIRST_LOOK = 1_000
 """Where no looks are given: then at twice as many, and so on. Fewer would save no time."""

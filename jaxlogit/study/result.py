@@ -13,17 +13,17 @@ from jaxlogit.report import exports
 from jaxlogit.report.page import write_report
 from jaxlogit.report.protocol import protocol_text
 from jaxlogit.report.warnings import warnings
-from jaxlogit.study.cells import MAX_REPLICATES, Cell, integer
-from jaxlogit.study.designs import Generator
-from jaxlogit.study.looks import settled
-from jaxlogit.study.moments import Array
-from jaxlogit.study.places import groups, pair_columns, pair_place, pairs, place
-from jaxlogit.study.record import Record, read_record
-from jaxlogit.study.shards import ranges_text
-from jaxlogit.study.simulate import draw_again, simulate
-from jaxlogit.study.store import COLUMNS, Part, read_rows, scan
-from jaxlogit.study.stored import stored, unpaired
-from jaxlogit.study.tabulate import tabulate
+from jaxlogit.study.computing.looks import settled
+from jaxlogit.study.computing.shards import ranges_text
+from jaxlogit.study.computing.tabulate import tabulate
+from jaxlogit.study.design.cells import MAX_REPLICATES, Cell, integer
+from jaxlogit.study.design.simulate import draw_again, simulate
+from jaxlogit.study.design.varying import Generator
+from jaxlogit.study.measures.moments import Array
+from jaxlogit.study.store.parts import COLUMNS, Part, read_rows, scan
+from jaxlogit.study.store.places import groups, pair_columns, pair_place, pairs, place
+from jaxlogit.study.store.record import Record, read_record
+from jaxlogit.study.store.stored import stored, unpaired
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,9 +94,9 @@ class StudyResult:
         DataFrame
             One row per cell × method × level × term: `cell`, the grid's factors, `method`,
             `level`, `term`, `truth`, `n_replicates`, then each measure as `m`, `m_mcse` and `m_n`;
-            see `jaxlogit.study.measures.measure` for what each is conditional on. For bootstrap
-            methods also `coverage_limit`, the coverage with infinitely many bootstrap
-            replicates, see `jaxlogit.study.nested`; nan for others.
+            see `jaxlogit.study.measures.performance.measure` for what each is conditional on. For
+            bootstrap methods also `coverage_limit`, the coverage with infinitely many bootstrap
+            replicates, see `jaxlogit.study.measures.nested`; nan for others.
         """
         names = ("coverage_limit", "coverage_limit_mcse", "coverage_limit_n")
         held, rows = stored(self.record, self.parts), []
@@ -132,9 +132,9 @@ class StudyResult:
         DataFrame
             One row per cell × pair × level × term × measure: `cell`, the grid's factors,
             `first`, `second`, `level`, `term`, `measure`, then the fields of
-            `jaxlogit.study.measures.Difference` (its n as `n_common`), and `sets_differ` where the
-            methods are not defined on the same replicates. From sums without the pairs of methods
-            that were not run together, see `unpaired`.
+            `jaxlogit.study.measures.performance.Difference` (its n as `n_common`), and
+            `sets_differ` where the methods are not defined on the same replicates. From sums
+            without the pairs of methods that were not run together, see `unpaired`.
         """
         record = self.record
         held, rows = stored(record, self.parts), []

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
-from jaxlogit.study.clock import Clock
-from jaxlogit.study.engines import Engine, opened, results
-from jaxlogit.study.looks import rounds
-from jaxlogit.study.progress import shown
-from jaxlogit.study.record import Record
+from jaxlogit.study.computing.clock import Clock
+from jaxlogit.study.computing.engines import Engine, opened, results
+from jaxlogit.study.computing.looks import rounds
+from jaxlogit.study.computing.progress import shown
+from jaxlogit.study.computing.shards import Shard, of_shard
 from jaxlogit.study.result import StudyResult
-from jaxlogit.study.shards import Shard, of_shard
-from jaxlogit.study.store import Task, missing, n_written, open_store, save_part
+from jaxlogit.study.store.parts import Task, missing, n_written, open_store, save_part
+from jaxlogit.study.store.record import Record
 
 CHUNK = 10_000
 """Most replicates in one part: seconds of work, so that little is lost to a killed run."""

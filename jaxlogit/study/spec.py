@@ -10,16 +10,16 @@ import numpy as np
 
 from jaxlogit.report.protocol import protocol_text
 from jaxlogit.study.asked import check, record_of
-from jaxlogit.study.cells import MAX_REPLICATES, Cell, integer
-from jaxlogit.study.engines import Engine
-from jaxlogit.study.exact import ExactResult, exact_record
-from jaxlogit.study.grid import cells
+from jaxlogit.study.computing.engines import Engine
+from jaxlogit.study.computing.shards import read_shard
+from jaxlogit.study.design.cells import MAX_REPLICATES, Cell, integer
+from jaxlogit.study.design.grid import cells
+from jaxlogit.study.design.settings import SETTINGS, number
+from jaxlogit.study.exact.result import ExactResult, exact_record
 from jaxlogit.study.methods import METHODS
 from jaxlogit.study.precision import check_precision
 from jaxlogit.study.result import Replay, StudyResult, replay
 from jaxlogit.study.run import run_record
-from jaxlogit.study.settings import SETTINGS, number
-from jaxlogit.study.shards import read_shard
 from jaxlogit.study.toml import read_toml
 
 
@@ -61,7 +61,7 @@ class Study:
         default. `replicates` is then the most.
     keep : str
         What a store holds: "all" rows, or a "summary", sums that give the same tables in far less
-        room; see `jaxlogit.study.stored`.
+        room; see `jaxlogit.study.store.stored`.
     data : str, path or data frame, optional
         A CSV or Parquet file, the name of a bundled data set, or a pandas frame.
     formula : str, optional
@@ -84,8 +84,8 @@ class Study:
     columns : mapping, optional
         Random columns by name, beside an intercept: a distribution's word ("normal", "bernoulli",
         "uniform", "lognormal", "t", "categorical"), or a table with it as `distribution` and its
-        parameters (`jaxlogit.study.distributions.DISTRIBUTIONS`); {"product": ["a", "b"]} is an
-        interaction.
+        parameters (`jaxlogit.study.design.distributions.DISTRIBUTIONS`);
+        {"product": ["a", "b"]} is an interaction.
     correlation : float or array-like (k, k), optional
         Of the columns' normal variables: of every two, or a matrix.
     intercept : bool, optional

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxlogit.checks import nearest
-from jaxlogit.study.settings import SETTINGS
+from jaxlogit.study.design.settings import SETTINGS
 
 TOP_KEYS = ("name", "seed", "replicates", "level", "methods", "null", "significance",
             "target_mcse", "looks", "keep")  # fmt: skip

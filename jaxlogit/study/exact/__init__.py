@@ -1,0 +1,1 @@
+"""A study without Monte Carlo error: every outcome enumerated, fitted and weighted."""
