@@ -11,7 +11,8 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from typing import Any
 
 import jax
@@ -31,6 +32,8 @@ REGISTER = 16  # numbers in single precision in the widest vector registers
 ALIAS = 256  # numbers: rows that are a multiple of it apart share lines of the first cache
 LAPACK = set("cholesky eigh geqrf householder_product lu qr svd triangular_solve".split())
 CPU_OPTIONS = {"xla_cpu_prefer_vector_width": 512}  # where there are such registers; XLA's is 256
+# Half the time to compile; loops over rows then take two to six times as long.
+HURRIED = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 0}
 IN_ORDER = {"xla_cpu_multi_thread_eigen": False}
 MOST_COMPILED = 48  # kept at a time; a study's cell with every method needs about 30
 
@@ -90,7 +93,8 @@ class _Form:
 
         self.on_cpu = jax.default_backend() == "cpu"
         self.many = many
-        self.call = jax.jit(many, compiler_options=CPU_OPTIONS if self.on_cpu else None)
+        self.options = CPU_OPTIONS | (HURRIED if _in_a_hurry.get() else {}) if self.on_cpu else {}
+        self.call = jax.jit(many, compiler_options=self.options)
         self.ready = False
         self.turns: AbstractContextManager = nullcontext()
 
@@ -99,7 +103,7 @@ class _Form:
         operations = _primitives(self.call.trace(lanes, shared).jaxpr)
         if self.on_cpu and not LAPACK.isdisjoint(operations):
             self.turns = _turns
-            self.call = jax.jit(self.many, compiler_options=CPU_OPTIONS | IN_ORDER)
+            self.call = jax.jit(self.many, compiler_options=self.options | IN_ORDER)
 
 
 def _primitives(jaxpr) -> Iterator[str]:
@@ -126,7 +130,7 @@ class _Compiled:
 
     def __call__(self, task: Callable, options: tuple, shapes: tuple) -> "_Form":
         """`task` over a leading axis of `lanes`, with `shared` common to all."""
-        key = (task, options, shapes)
+        key = (task, options, shapes, _in_a_hurry.get())
         with self._lock:
             if key not in self._forms:
                 self._forms[key] = _Form(task, options)
@@ -141,6 +145,17 @@ class _Compiled:
 
 _compiled = _Compiled()
 _turns = threading.Lock()
+_in_a_hurry = ContextVar("_in_a_hurry", default=False)
+
+
+@contextmanager
+def hurried() -> Iterator[None]:
+    """Compile what runs inside quickly rather than well: for work that takes less than that."""
+    before = _in_a_hurry.set(True)
+    try:
+        yield
+    finally:
+        _in_a_hurry.reset(before)
 
 
 def run(

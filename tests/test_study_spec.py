@@ -169,6 +169,12 @@ def test_array_errors_name_argument_rule_and_place(case):
         study(**changes).cells  # noqa: B018
 
 
+def test_a_series_of_truths_goes_by_name():
+    labelled = pd.Series([2.0, 1.0], index=["x1", "x0"])
+    assert study(truth=labelled).cells[0].truth.tolist() == [1.0, 2.0]
+    assert study(truth=pd.Series([2.0, 1.0])).cells[0].truth.tolist() == [2.0, 1.0]
+
+
 CONSTRUCTOR_ERRORS = {
     "both": ({"data": "birthwt"}, "one of data .*, X, .*generate: found data and X"),
     "neither": ({"X": None}, "one of data .*, X, .*generate: found none"),

@@ -248,6 +248,9 @@ BAD = [
     ({"truth": None}, "truth must be a number or the name of a column: found None"),
     ({"ref": "c"}, "ref must be one of the methods, a, b: found 'c'"),
     ({"level": 95}, "level must lie strictly between 0 and 1: found 95"),
+    ({"level": "95 %"}, "level must be a number: found '95 %'"),
+    ({"null": "zero"}, "null must be a number: found 'zero'"),
+    ({"method": "some"}, "method must not be missing: found nan at row 1"),
     ({"estimate": "method"}, "estimate must be numbers: column 'method'"),
     ({"lower": "estimate"}, "lower and upper go together: found lower only"),
     ({"lower": "std_error", "upper": "estimate"}, "lower must not exceed upper: found 3 at row 2"),
@@ -264,6 +267,7 @@ def test_bad_input(changes, message):
         "estimate": [0.9, 2.0, 1.0, 1.1], "std_error": [0.1, 0.2, 3.0, 0.4],
         "method": ["a", "a", "b", "b"], "negative": [1.0, 1.0, 1.0, -1.0],
         "gap": [np.nan, 1.0, 1.0, 1.0], "twice": [1, 1, 1, 2],
+        "some": np.array(["a", np.nan, "b", "b"], object),
     }  # fmt: skip
     with pytest.raises((ValueError, TypeError), match=message):
         summarise(table, **{"truth": 1.0} | changes)

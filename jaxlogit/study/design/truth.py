@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 
@@ -14,13 +15,16 @@ INTERCEPT = "Intercept"
 
 
 def truth_vector(truth: Any, names: tuple[str, ...]) -> Array:
-    """Coefficients in the order of `names`, from an array or a table by name.
+    """Coefficients in the order of `names`, from an array, or by name from a table or a Series.
 
     Raises
     ------
     ValueError, TypeError
         An unknown or missing name, a wrong length, text, nan or infinity.
     """
+    if isinstance(truth, pd.Series):
+        if truth.index.dtype == object or pd.api.types.is_string_dtype(truth.index.dtype):
+            truth = truth.to_dict()
     if isinstance(truth, Mapping):
         truth = {str(name): value for name, value in truth.items()}
         for name in truth:

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from jaxlogit import memory
+from jaxlogit.batch import hurried
 from jaxlogit.core.status import Status
 from jaxlogit.study.computing.progress import LINE_SECONDS
 from jaxlogit.study.computing.tabulate import tabulate
@@ -24,6 +26,9 @@ from jaxlogit.study.store.record import Record
 
 CHUNK = 20_000
 """Classes of outcomes fitted at a time."""
+
+SHORT_WORK = 1_000_000
+"""Rows of data, classes by rows of each, that take less time than compiling well would."""
 
 ROW_BYTES = 8 * len(COLUMNS) + 4
 """Of one class, method and term: its numbers and its status."""
@@ -154,7 +159,10 @@ def exact_record(record: Record, *, progress: bool = True) -> ExactResult:
     rows: dict[Key, Replicates] = {}
     status: dict[Key, NDArray[np.int32]] = {}
     for label, enumeration in enumerations.items():
-        for key, made in _fitted(record, label, enumeration, progress).items():
+        work = enumeration.probability.size * len(enumeration.cell.X)
+        with hurried() if work <= SHORT_WORK else nullcontext():
+            found = _fitted(record, label, enumeration, progress)
+        for key, made in found.items():
             *numbers, status[key] = map(np.concatenate, zip(*made, strict=True))
             rows[key] = Replicates(**dict(zip(COLUMNS, numbers, strict=True)))
     return ExactResult(record, enumerations, rows, status)

@@ -71,6 +71,9 @@ def read_estimates(
         None if column is None else np.asarray(table[column])
         for column in (_chosen(name, named[name], known) for name in ("method", "replicate"))
     )
+    if method is not None and pd.isna(method).any():
+        row = int(np.argmax(pd.isna(method)))
+        raise ValueError(f"method must not be missing: found {method[row]!r} at row {row}")
     by = [named["by"]] if isinstance(named["by"], str) else list(named["by"])
     labels = pd.DataFrame({_chosen("by", name, known): np.asarray(table[name]) for name in by},
                           index=range(n))  # fmt: skip
@@ -167,9 +170,20 @@ def _number_or_column(argument: str, value: Any, table: Any, known: Sequence[str
     if isinstance(value, str):
         _chosen(argument, value, known)
         return _numbers(argument, table, value)
+    return np.full(n, one_number(argument, value, " or the name of a column"))
+
+
+def one_number(argument: str, value: Any, otherwise: str = "") -> float:
+    """A number that an argument gives.
+
+    Raises
+    ------
+    TypeError
+        It is none.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise TypeError(f"{argument} must be a number or the name of a column: found {value!r}")
-    return np.full(n, float(value))
+        raise TypeError(f"{argument} must be a number{otherwise}: found {value!r}")
+    return float(value)
 
 
 def listed(names: Sequence[Any]) -> str:

@@ -12,7 +12,7 @@ from jaxlogit import text
 from jaxlogit.checks import nearest
 from jaxlogit.data import check_choice
 from jaxlogit.report.words import latex
-from jaxlogit.study.measures.estimates import NUMBERS, Columns, listed, read_estimates
+from jaxlogit.study.measures.estimates import NUMBERS, Columns, listed, one_number, read_estimates
 from jaxlogit.study.measures.performance import Array, Measure, Replicates, compare, measure
 from jaxlogit.study.measures.relative import relative_bias, relative_precision, rmse
 
@@ -104,6 +104,7 @@ def summarise(
     given = {"estimate": estimate, "std_error": std_error, "lower": lower, "upper": upper,
              "p_value": p_value}  # fmt: skip
     named = {"method": method, "by": by, "replicate": replicate, "truth": truth, "df": df}
+    null = one_number("null", null)
     columns = read_estimates(table, given, named, level, significance, null)
     if ref is not None:
         _check_ref(ref, columns)
@@ -183,10 +184,11 @@ def _centred(
     return replace(rows, **shifted), truth, 0.0
 
 
-def _share(name: str, value: float) -> float:
-    if not 0 < value < 1:
+def _share(name: str, value: Any) -> float:
+    number = one_number(name, value)
+    if not 0 < number < 1:
         raise ValueError(f"{name} must lie strictly between 0 and 1: found {value!r}")
-    return float(value)
+    return number
 
 
 def _check_ref(ref: Any, columns: Columns) -> None:
