@@ -13,6 +13,13 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
     atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
+# Most tests fit a handful of models once: compiling them well takes three times as long as the
+# rest. Numbers against independent sources are also checked as users have them compiled, by
+# `XLA_FLAGS= pytest`, see CONTRIBUTING.md.
+os.environ.setdefault(
+    "XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0"
+)
+
 import jax
 from hypothesis import settings
 

@@ -27,6 +27,8 @@ class Sample:
     fit: Fit
     scheme: Scheme
     data_set: int = 0
+    alone: bool = False
+    """Whether the data were fitted by themselves, as they are."""
 
     @property
     def estimate(self) -> np.ndarray:
@@ -74,7 +76,7 @@ class Sample:
     @cached_property
     def own_fit(self) -> Fit:
         """A fit of these data alone: of many models alike rows may have been taken together."""
-        return fit_again(self.models, self.fit._penalty)
+        return self.fit if self.alone else fit_again(self.models, self.fit._penalty)
 
     @cached_property
     def influence(self) -> np.ndarray:
@@ -88,7 +90,7 @@ class Sample:
 def sample_of(fit: Fit, scheme: Scheme, data_set: int) -> Sample:
     """One data set of a fit."""
     models = fit._models.take(slice(data_set, data_set + 1), single=True)
-    return Sample(models, fit[data_set], scheme, data_set)
+    return Sample(models, fit[data_set], scheme, data_set, alone=fit._models.n_models == 1)
 
 
 def fit_again(models: Models, penalty) -> Fit:
