@@ -7,6 +7,7 @@ small) or to all local devices in turn, and gathers NumPy results. Beside the re
 is that of a few blocks, whatever the number of models.
 """
 
+import gc
 import math
 import threading
 from collections import OrderedDict
@@ -106,6 +107,31 @@ class _Form:
             self.call = jax.jit(self.many, compiler_options=self.options | IN_ORDER)
 
 
+class _Uncollected:
+    """No garbage collection meanwhile: a trace is millions of objects in use, and few cycles.
+
+    Looking through them again and again takes a fifth of the time to trace and compile.
+    """
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._was_on = False
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._was_on = gc.isenabled()
+                gc.disable()
+            self._inside += 1
+
+    def __exit__(self, *_error) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside and self._was_on:
+                gc.enable()
+
+
 def _primitives(jaxpr) -> Iterator[str]:
     """Names of all operations of a traced function, those of loops and branches among them."""
     for equation in jaxpr.eqns:
@@ -139,12 +165,25 @@ class _Compiled:
                 self._forms.popitem(last=False)[1].call.clear_cache()
             return self._forms[key]
 
+    def at_least(self, size: int, task: Callable, options: tuple, shapes: tuple) -> int:
+        """The size of a form made in a hurry that takes blocks of `size`; itself if there is none.
+
+        Padding costs less than compiling another size would.
+        """
+        with self._lock:
+            made = [
+                key[2][0] for key in self._forms
+                if key[:2] == (task, options) and key[2][1:] == shapes and key[3]
+            ]  # fmt: skip
+        return min((other for other in made if other >= size), default=size)
+
     def __len__(self) -> int:
         return len(self._forms)
 
 
 _compiled = _Compiled()
 _turns = threading.Lock()
+_uncollected = _Uncollected()
 _in_a_hurry = ContextVar("_in_a_hurry", default=False)
 
 
@@ -208,8 +247,11 @@ def run(
     count = n_models if index is None else len(index)
     size = size or block_size(count, row_elements, part or index is not None, searches)
     key = tuple(sorted(options.items()))
+    shapes = _shapes(lanes, shared)
+    if _in_a_hurry.get():
+        size = _compiled.at_least(size, task, key, shapes)
     while True:
-        form = _compiled(task, key, (size, *_shapes(lanes, shared)))
+        form = _compiled(task, key, (size, *shapes))
         job = _Job(form, lanes, shared, index, count, size)
         try:
             return job.run(8 * BLOCK_ARRAYS * size * row_elements * searches)
@@ -238,7 +280,8 @@ class _Job:
         """The results; `block_bytes` is what one block takes on its device while it runs."""
         alone = 0 if self.form.ready else 1
         if alone:  # so that it is compiled once
-            self.block(0)
+            with _uncollected:
+                self.block(0)
             self.form.ready = True
         rest = range(alone, len(self.starts))
         spread(self.block, rest, self.workers(block_bytes) if len(rest) > 1 else 1)

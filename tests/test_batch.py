@@ -1,5 +1,6 @@
 """Many models: blocks, padding, order and threads change nothing; memory stays bounded."""
 
+import gc
 import subprocess
 import sys
 
@@ -194,6 +195,44 @@ def test_the_latest_few_compiled_forms_are_kept(monkeypatch):
         coef.append(jaxlogit.fit(X, random.random((20, n)) < 0.5).coef)
         assert len(batch._compiled) <= 3
     np.testing.assert_array_equal(coef[0], coef[-1])  # compiled anew
+
+
+def test_work_in_a_hurry_has_the_same_results_from_fewer_forms(problem, monkeypatch):
+    X, y, _ = problem
+    expected = jaxlogit.fit(X, y)
+    well = expected.confint()
+    monkeypatch.setattr(batch, "_compiled", batch._Compiled())
+    with batch.hurried():
+        many = jaxlogit.fit(X, np.tile(y, (60, 1)))
+        forms = len(batch._compiled)
+        fit = jaxlogit.fit(X, y)  # in a larger form's blocks
+        assert len(batch._compiled) == forms
+        ends = fit.confint()
+        forms = len(batch._compiled)
+    assert {form.options["xla_backend_optimization_level"]
+            for form in batch._compiled._forms.values()} == {0}  # fmt: skip
+    np.testing.assert_allclose(fit.coef, expected.coef, rtol=ROUNDING, atol=ROUNDING)
+    np.testing.assert_allclose(ends.lower, well.lower, rtol=ROUNDING, atol=ROUNDING)
+    np.testing.assert_array_equal(ends.lower_status, well.lower_status)
+    np.testing.assert_array_equal(many.coef[:B], fit.coef)
+    jaxlogit.fit(X, y)
+    assert len(batch._compiled) > forms  # what is not in a hurry is compiled well
+
+
+def test_garbage_is_collected_again_after_a_failure():
+    def fails(lane, shared):
+        raise RuntimeError(str(gc.isenabled()))
+
+    with pytest.raises(RuntimeError, match="False"):
+        batch.run(fails, 2, np.ones(2), np.float64(0), row_elements=1)
+    assert gc.isenabled()
+
+
+def test_importing_loads_nothing_that_few_need():
+    heavy = "{'scipy.stats', 'scipy.optimize', 'pandas', 'matplotlib', 'pyarrow'}"
+    code = f"import sys, jaxlogit; print({heavy} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "set()"
 
 
 def test_compilations_do_not_depend_on_the_number_of_models(problem, monkeypatch):

@@ -6,8 +6,9 @@ never falls. Source: Konis (2007), Linear programming algorithms for detecting s
 in binary logistic regression models, DPhil thesis, Oxford.
 """
 
+from typing import Any
+
 import numpy as np
-from scipy.optimize import linprog
 
 from jaxlogit.core.status import Status
 
@@ -35,7 +36,7 @@ def separation(design, successes, total) -> tuple[Status, np.ndarray]:
     """
     signed, mixed = _cone(design, successes, total)
     rows, p = signed.shape
-    found = linprog(
+    found = _linear_programme(
         np.concatenate([np.zeros(p), -np.ones(rows)]),
         A_ub=np.hstack([-signed, np.eye(rows)]),
         b_ub=np.zeros(rows),
@@ -64,7 +65,7 @@ def unbounded(design, successes, total, contrast) -> np.ndarray:
 
 
 def _largest(objective, signed, mixed) -> float:
-    found = linprog(
+    found = _linear_programme(
         -objective,
         A_ub=-signed,
         b_ub=np.zeros(len(signed)),
@@ -74,3 +75,9 @@ def _largest(objective, signed, mixed) -> float:
         method="highs",
     )
     return -found.fun if found.status == 0 else np.nan
+
+
+def _linear_programme(objective: np.ndarray, **constraints) -> Any:
+    from scipy.optimize import linprog  # 0.2 s that few models ever need
+
+    return linprog(objective, **constraints)

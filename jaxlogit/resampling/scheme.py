@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from jaxlogit import clusters as labels
 from jaxlogit.core.resample import Layout, Source, key_of
@@ -73,7 +73,7 @@ class Scheme:
         source = Source(key_of(self.seed, data_set), unit=self.unit, stratum=self.stratum)
         if self.name == "poisson":
             share = np.float64(self.n_draws / self.n_units)
-            steps = np.ceil(stats.poisson.cdf(np.arange(MOST_STEPS), share) * 2.0**32)
+            steps = np.ceil(special.pdtr(np.arange(MOST_STEPS), share) * 2.0**32)
             source = source._replace(steps=steps[steps < 2.0**32].astype(np.uint32))
         if self.name == "pairs" and self.stratum is not None:
             order = np.argsort(self.stratum, kind="stable")

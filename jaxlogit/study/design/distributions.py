@@ -13,7 +13,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy import stats
 from scipy.special import ndtri
 
 from jaxlogit.checks import is_number, nearest
@@ -240,6 +239,8 @@ def _value(column: Column, z: jax.Array, chi_square: Callable[[float], jax.Array
 
 def sobol_rows(columns: tuple[Column, ...], correlation: Array | None) -> Array:
     """Rows (SOBOL, p) whose plain means are expectations over the columns' distribution."""
+    from scipy import stats  # 0.4 s that only an event rate to be solved for needs
+
     k = sum(column.distribution != "product" for column in columns)
     points = stats.qmc.Sobol(2 * k, scramble=False).random(SOBOL)
     points = (points + 0.5 / SOBOL) % 1.0  # the sequence begins at 0, whose normal is infinite

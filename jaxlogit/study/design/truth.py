@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import brentq
 from scipy.special import expit, logit
 
 from jaxlogit.checks import check_finite, nearest, numeric
@@ -93,6 +92,8 @@ def solved_intercept(
     >>> solved_intercept(np.array([9.0, 2.0]), ("Intercept", "x"), 0.5, rows).round(12) + 0.0
     array([0., 2.])
     """
+    from scipy.optimize import brentq  # 0.2 s that a truth that is given need not wait for
+
     if INTERCEPT not in names:
         raise ValueError(f'event_rate needs a column "{INTERCEPT}", which it is solved for: the '
                          f"design has {', '.join(names)}")  # fmt: skip
