@@ -405,6 +405,14 @@ def test_text_fits_a_terminal_and_says_how_many_outcomes():
     assert "256 outcomes in " in exact_text(doses().exact(), markdown=True)
 
 
+def test_names_mean_nothing_in_markdown():
+    study = Study(name="one", seed=1, replicates=1, methods=["ml:wald"], X=[[1.0]], trials=[6],
+                  truth=[0.0], names=["odds|all"])  # fmt: skip
+    text = exact_text(study.exact(), markdown=True)
+    assert r"| odds\|all |" in text
+    assert "| odds|all |" not in text and "odds|all" in exact_text(study.exact())
+
+
 def published_study(replicates, methods):
     """Birth weights of mothers without a visit to a physician in the first trimester.
 

@@ -1,11 +1,13 @@
 """The tables of an exact study for a terminal, or as Markdown."""
 
 import math
+from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from jaxlogit.core.status import Status
 from jaxlogit.report.tables import USUAL_STATUSES
+from jaxlogit.report.words import markdown as escaped
 from jaxlogit.rows import Row, by_term, significances
 from jaxlogit.text import table
 
@@ -32,15 +34,16 @@ def exact_text(result: "ExactResult", *, differences: bool = False, markdown: bo
     summary = result.summary().to_dict("records")
     statuses = result.statuses().to_dict("records")
     blocks = [
-        _heading(result), _coverage(summary, result, markdown), _extremes(summary, markdown),
-        _estimates(summary, markdown), _statuses(statuses, markdown),
+        _heading(result, markdown), _coverage(summary, result, markdown),
+        _extremes(summary, markdown), _estimates(summary, markdown),
+        _statuses(statuses, markdown),
     ]  # fmt: skip
     if differences:
         blocks.append(_differences(result.differences().to_dict("records"), markdown))
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def _heading(result: "ExactResult") -> str:
+def _heading(result: "ExactResult", markdown: bool) -> str:
     record = result.record
     lines = [f"Study {record.name}, exact: every outcome counts by its probability"]
     if record.source.get("formula"):
@@ -53,7 +56,7 @@ def _heading(result: "ExactResult") -> str:
             count += f" in {size:,} classes of equal fits"
         rows = f"{len(found.cell.X):,} rows that differ, {len(found.cell.names)} coefficients"
         lines.append(f"Cell {label}: enumeration of {count}, {rows}")
-    return "\n".join(lines)
+    return "  \n".join(escaped(line) for line in lines) if markdown else "\n".join(lines)
 
 
 def _coverage(summary: Rows, result: "ExactResult", markdown: bool) -> str:
@@ -72,7 +75,7 @@ def _coverage(summary: Rows, result: "ExactResult", markdown: bool) -> str:
     ]
     if any(r["coverage_probability"] < 1 - 1e-12 for r in summary):
         lines.append("given that the method is defined; see the next table")
-    return "\n".join([*lines, "", table([*header, "width"], rows, markdown)])
+    return "\n".join([*lines, "", _written([*header, "width"], rows, markdown)])
 
 
 def _extremes(summary: Rows, markdown: bool) -> str:
@@ -98,7 +101,7 @@ def _extremes(summary: Rows, markdown: bool) -> str:
         "undefined: probability, and coverage if they miss, if they cover; "
         "infinite: share of the others",
     ]
-    return "\n".join([*lines, "", table([*header, "median width"], rows, markdown)])
+    return "\n".join([*lines, "", _written([*header, "median width"], rows, markdown)])
 
 
 def _estimates(summary: Rows, markdown: bool) -> str:
@@ -112,7 +115,7 @@ def _estimates(summary: Rows, markdown: bool) -> str:
         rows.append([*_place(r, summary), estimator, *numbers, *error])
     header = [*_place_names(summary), "estimator", "bias", "empirical SE", "model SE"]
     title = "Estimates, given a finite one; not finite: probability"
-    return f"{title}\n\n{table([*header, 'its error %', 'not finite'], rows, markdown)}"
+    return f"{title}\n\n{_written([*header, 'its error %', 'not finite'], rows, markdown)}"
 
 
 def _statuses(statuses: Rows, markdown: bool) -> str:
@@ -131,7 +134,7 @@ def _statuses(statuses: Rows, markdown: bool) -> str:
     *cell, term = _place_names(statuses)
     header = [*cell, "method", term]
     header += [USUAL_STATUSES.get(name, name.replace("_", " ")) for name in shown]
-    return f"Statuses (probabilities)\n\n{table(header, rows, markdown)}"
+    return f"Statuses (probabilities)\n\n{_written(header, rows, markdown)}"
 
 
 def _differences(differences: Rows, markdown: bool) -> str:
@@ -148,7 +151,7 @@ def _differences(differences: Rows, markdown: bool) -> str:
         rows.append([*_place(r, differences), pair, *values, _share(r["probability"])])
     header = [*_place_names(differences), "difference", *shown.values(), "both defined"]
     title = "Differences where both are defined"
-    return f"{title}\n\n{table(header, rows, markdown)}"
+    return f"{title}\n\n{_written(header, rows, markdown)}"
 
 
 def _place_names(rows: Rows) -> list[str]:
@@ -175,3 +178,10 @@ def _signed(value: float) -> str:
 
 def _plain(value: float) -> str:
     return "n/a" if math.isnan(value) else f"{value:.6g}"
+
+
+def _written(header: Sequence[str], rows: Sequence[Sequence[str]], markdown: bool) -> str:
+    """A table, in Markdown with names that mean nothing in it."""
+    if not markdown:
+        return table(header, rows)
+    return table(header, [[escaped(cell) for cell in row] for row in rows], markdown=True)
