@@ -88,7 +88,7 @@ def coverage_mcse_bound(hits: int, n: int) -> float:
     Examples
     --------
     >>> round(coverage_mcse_bound(9_500, 10_000), 5), round(coverage_mcse_bound(100, 100), 5)
-    (0.00227, 0.01888)
+    (0.00227, 0.01887)
     """
     if n == 0:
         return np.inf

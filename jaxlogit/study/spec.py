@@ -311,7 +311,7 @@ class Study:
         --------
         >>> study = Study(name="one", seed=1, replicates=1, methods=["ml:score"], X=[[1]],
         ...               trials=[10], truth=[-2.1972245773362196])
-        >>> round(study.exact().summary()["coverage"][0], 6)
+        >>> float(round(study.exact().summary()["coverage"][0], 6))
         0.929809
         """
         return exact_record(record_of(self), progress=progress)
