@@ -34,7 +34,9 @@ ALIAS = 256  # numbers: rows that are a multiple of it apart share lines of the 
 LAPACK = set("cholesky eigh geqrf householder_product lu qr svd triangular_solve".split())
 CPU_OPTIONS = {"xla_cpu_prefer_vector_width": 512}  # where there are such registers; XLA's is 256
 # Half the time to compile; loops over rows then take two to six times as long.
-HURRIED = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 0}
+HURRIED: dict[str, int | bool] = {"xla_backend_optimization_level": 0}
+if jax.__version_info__ < (0, 11):  # XLA has no such option later
+    HURRIED["xla_cpu_use_fusion_emitters"] = False
 IN_ORDER = {"xla_cpu_multi_thread_eigen": False}
 MOST_COMPILED = 48  # kept at a time; a study's cell with every method needs about 30
 

@@ -4,6 +4,7 @@ import atexit
 import os
 import shutil
 import tempfile
+from importlib.metadata import version
 
 os.environ["JAX_PLATFORMS"] = "cpu"
 # Most of the time is compilation: what one process has compiled, its workers and the commands
@@ -17,7 +18,10 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
 # rest. Numbers against independent sources are also checked as users have them compiled, by
 # `XLA_FLAGS= pytest`, see CONTRIBUTING.md.
 os.environ.setdefault(
-    "XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0"
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0"
+    # XLA ends a process that asks for an option it does not have.
+    + (" --xla_cpu_use_fusion_emitters=false" if version("jaxlib") < "0.11" else ""),
 )
 
 import jax
