@@ -212,7 +212,7 @@ def test_other_commands_have_no_parts_to_keep(capsys, monkeypatch):
     def interrupted(options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("jaxlogit.cli._datasets", interrupted)
+    monkeypatch.setattr("jaxlogit.cli.datasets.run", interrupted)
     assert main(["datasets"]) == 130
     assert capsys.readouterr().err == "jaxlogit: interrupted\n"
 
@@ -271,8 +271,8 @@ def test_bootstrap_leaves_out_labels_of_incomplete_rows(tmp_path, capsys):
 def test_bootstrap_on_a_terminal_draws_the_same(capsys, monkeypatch):
     assert main(BIRTHS) == 0
     plain = capsys.readouterr()
-    monkeypatch.setattr("jaxlogit.resampling.command.AT_A_TIME", 150)
-    monkeypatch.setattr("jaxlogit.resampling.command.SHOWN_AFTER", 0.0)
+    monkeypatch.setattr("jaxlogit.cli.bootstrap.AT_A_TIME", 150)
+    monkeypatch.setattr("jaxlogit.cli.bootstrap.SHOWN_AFTER", 0.0)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     assert main(BIRTHS) == 0
     shown = capsys.readouterr()

@@ -1,119 +1,22 @@
-"""The command line: `jaxlogit bootstrap`, `study run|merge|summary|exact|...`, `datasets`.
-
-A command imports what it needs itself, so that help and errors of usage wait for nothing
-beyond the package and the JAX that it imports.
-"""
+"""`jaxlogit study`: run coverage studies, join their stores and read their tables."""
 
 import argparse
-import importlib.metadata
 import os
-import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from jaxlogit import compiled
+from jaxlogit.cli.shared import terminable
 
 if TYPE_CHECKING:
     from jaxlogit.study import ExactResult, StudyResult
 
-INTERRUPTED = 130
-"""128 + SIGINT, what shells report for a command stopped by Ctrl-C."""
 
-TERMINATED = 143
-"""128 + SIGTERM: what schedulers of batch jobs send before they kill."""
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, taken as Ctrl-C is."""
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line and exit status 1, as all others here."""
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong and where help is."""
-        self.exit(1, f"{self.prog}: {message} (see {self.prog} --help)\n")
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        Words after the program's name; those of the process by default.
-
-    Returns
-    -------
-    int
-        0; 1 after bad input, with one line on standard error; 130 when interrupted, 143 when
-        terminated.
-    """
-    options = parser().parse_args(arguments)
-    compiled.keep()
-    try:
-        options.command(options)
-        sys.stdout.flush()
-    except KeyboardInterrupt as stop:
-        ended = isinstance(stop, Terminated)
-        kept = f": {stop}" if str(stop) else ""
-        print(f"jaxlogit: {'terminated' if ended else 'interrupted'}{kept}", file=sys.stderr)
-        return TERMINATED if ended else INTERRUPTED
-    except BrokenPipeError:  # the reader of our output, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except ModuleNotFoundError as error:
-        extra = "cluster" if error.name in ("dask", "distributed") else "study"
-        needs = f"{error.name} is not installed: pip install 'jaxlogit-inference[{extra}]'"
-        print(f"jaxlogit: {needs}", file=sys.stderr)
-        return 1
-    except (ValueError, TypeError, OSError, ImportError, MemoryError) as error:
-        # One line, whatever the message of a library below looks like.
-        print(f"jaxlogit: {' '.join(str(error).split())}", file=sys.stderr)
-        return 1
-    return 0
-
-
-def parser() -> argparse.ArgumentParser:
-    """The commands and their options."""
-    top = Parser(prog="jaxlogit", description="Logistic regressions with trustworthy inference.")
-    top.add_argument("--version", action="version", version=_version())
-    commands = top.add_subparsers(required=True, metavar="COMMAND")
-    _add_bootstrap(commands.add_parser("bootstrap", help="bootstrap a logistic regression"))
+def add(commands: argparse._SubParsersAction) -> None:
+    """Add the command with its own commands."""
     study = commands.add_parser("study", help="coverage studies")
-    _add_study(study.add_subparsers(required=True, metavar="COMMAND"))
-    listed = commands.add_parser("datasets", help="list the bundled data sets")
-    listed.set_defaults(command=_datasets)
-    return top
-
-
-def _add_bootstrap(command: Parser) -> None:
-    command.add_argument("data", metavar="DATA", help="CSV or Parquet file, or a bundled data set")
-    command.add_argument("formula", metavar="FORMULA", help='for instance "low ~ age + smoke"')
-    command.add_argument("--replicates", type=int, default=10_000, metavar="N",
-                         help="how many (default 10,000)")  # fmt: skip
-    schemes = "pairs (default), bayesian, poisson, parametric, score, jackknife"
-    command.add_argument("--scheme", default="pairs", metavar="S", help=schemes)
-    kinds = "bca (default where the scheme has it), percentile, basic, studentized, normal"
-    command.add_argument("--kind", metavar="K", help=kinds)
-    command.add_argument("--level", type=float, default=0.95, metavar="L", help="(default 0.95)")
-    command.add_argument("--cluster", metavar="COL", help="draw whole clusters of rows")
-    command.add_argument("--strata", metavar="COL", help="draw within strata")
-    command.add_argument("--trials", metavar="COL", help="trials of each row")
-    command.add_argument("--weights", metavar="COL", help="case weights")
-    command.add_argument("--offset", metavar="COL", help="in log-odds")
-    command.add_argument("--size", type=int, metavar="M", help="units drawn (default all)")
-    command.add_argument("--penalty", metavar="P", help="for instance firth")
-    command.add_argument("--seed", type=int, default=0, metavar="N", help="(default 0)")
-    command.add_argument("--out", type=Path, metavar="FILE.parquet", help="write the replicates")
-    command.add_argument("--csv", type=Path, metavar="FILE", help="write the table")
-    command.set_defaults(command=_bootstrap)
-
-
-def _add_study(commands: "argparse._SubParsersAction[Parser]") -> None:
+    commands = study.add_subparsers(required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="run or resume a study and print its tables")
     run.add_argument("study", metavar="FILE|NAME", help="a TOML file, or a bundled study: birthwt")
     run.add_argument("--store", type=Path, metavar="DIR", help="results (default ./NAME-study)")
@@ -170,21 +73,10 @@ def _add_study(commands: "argparse._SubParsersAction[Parser]") -> None:
     protocol.set_defaults(command=_protocol)
 
 
-def _bootstrap(options: argparse.Namespace) -> None:
-    from jaxlogit.resampling.command import run
-
-    run(
-        options.data, options.formula, replicates=options.replicates, scheme=options.scheme,
-        kind=options.kind, level=options.level, clusters=options.cluster, strata=options.strata,
-        trials=options.trials, weights=options.weights, offset=options.offset, size=options.size,
-        penalty=options.penalty, seed=options.seed, out=options.out, csv=options.csv,
-    )  # fmt: skip
-
-
 def _run(options: argparse.Namespace) -> None:
     if options.engine:  # workers share the devices with this process
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    with _terminable():
+    with terminable():
         from jaxlogit.report import study_text
         from jaxlogit.study import Study
         from jaxlogit.study.computing.clock import seconds
@@ -204,20 +96,6 @@ def _run(options: argparse.Namespace) -> None:
     if result.left:
         left = f"{result.left:,} replicates are left for want of time: running again resumes"
         print(f"{study.name}: {left}", file=sys.stderr)
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM ends the work inside as Ctrl-C does; without this it would end the process."""
-
-    def stop(number: int, frame: object) -> NoReturn:
-        raise Terminated
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _merge(options: argparse.Namespace) -> None:
@@ -292,17 +170,6 @@ def _replay(options: argparse.Namespace) -> None:
         print(f"data written to {options.csv}", file=sys.stderr)
 
 
-def _datasets(options: argparse.Namespace) -> None:
-    from jaxlogit import datasets
-    from jaxlogit.text import table
-
-    rows = []
-    for name in datasets.names():
-        data = datasets.load(name)
-        rows.append([name, str(len(next(iter(data.columns.values())))), data.formula])
-    print(table(["name", "rows", "formula"], rows))
-
-
 def _opened(store: Path) -> "StudyResult":
     from jaxlogit.study import StudyResult
 
@@ -316,10 +183,3 @@ def _write_csv(result: "StudyResult | ExactResult", path: Path | None) -> None:
     if path is not None:
         result.summary().to_csv(path, index=False)
         print(f"every measure written to {path}", file=sys.stderr)
-
-
-def _version() -> str:
-    try:
-        return f"jaxlogit {importlib.metadata.version('jaxlogit-inference')}"
-    except importlib.metadata.PackageNotFoundError:
-        return "jaxlogit (not installed)"
