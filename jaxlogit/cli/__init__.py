@@ -1,4 +1,4 @@
-"""The command line: `jaxlogit bootstrap`, `study run|merge|summary|exact|...`, `datasets`.
+"""The command line: `jaxlogit bootstrap`, `study run|merge|summary|exact|...`, `doctor` and so on.
 
 A command is a module with `add(commands)`, which adds its parser and says what it runs. It
 imports what it needs itself, so that help and errors of usage wait for nothing beyond the
@@ -12,13 +12,14 @@ import sys
 from collections.abc import Sequence
 
 from jaxlogit import compiled
-from jaxlogit.cli import bootstrap, datasets, study
+from jaxlogit.cli import bootstrap, datasets, doctor, study
 from jaxlogit.cli.shared import Parser, Terminated
 
 COMMANDS = (
     bootstrap,
     study,
     datasets,
+    doctor,
 )
 """In the order of the help."""
 
@@ -40,13 +41,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0; 1 after bad input, with one line on standard error; 130 when interrupted, 143 when
-        terminated.
+        0, or what the command says; 1 after bad input, with one line on standard error; 130
+        when interrupted, 143 when terminated.
     """
     options = parser().parse_args(arguments)
     compiled.keep()
     try:
-        options.command(options)
+        status = options.command(options)
         sys.stdout.flush()
     except KeyboardInterrupt as stop:
         ended = isinstance(stop, Terminated)
@@ -64,6 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # One line, whatever the message of a library below looks like.
         print(f"jaxlogit: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
+    else:
+        return status or 0
     return 0
 
 
