@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from jaxlogit import compiled
-from jaxlogit.cli import bootstrap, datasets, doctor, study
+from jaxlogit.cli import bootstrap, completion, datasets, doctor, study
 from jaxlogit.cli.shared import Parser, Terminated
 
 COMMANDS = (
@@ -20,6 +20,7 @@ COMMANDS = (
     study,
     datasets,
     doctor,
+    completion,
 )
 """In the order of the help."""
 
@@ -77,6 +78,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add(commands)
+    top.set_defaults(parser=top)  # which a command may describe
     return top
 
 
