@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxlogit import datasets, formula
-from jaxlogit.frame import design, read_table
+from jaxlogit import datasets
+from jaxlogit.frame import design, formula, read_table
 
 N = 12
 TABLE = pd.DataFrame(

@@ -15,7 +15,7 @@ from typing import NoReturn
 from formulaic.errors import FormulaicError
 from formulaic.parser.algos.tokenize import tokenize
 
-from jaxlogit.columns import ARITHMETIC, BASES, COMPARISON, FUNCTIONS, LOGIC, hint
+from jaxlogit.frame.columns import ARITHMETIC, BASES, COMPARISON, FUNCTIONS, LOGIC, hint
 
 ALLOWED = (
     "column names (in `backticks` unless they are plain words), numbers, + - * / **, comparisons, "

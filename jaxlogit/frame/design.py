@@ -2,23 +2,15 @@
 
 import ast
 from dataclasses import dataclass
-from pathlib import Path
 
 import formulaic
 import numpy as np
 import pandas as pd
-import pyarrow
-import pyarrow.csv
-import pyarrow.types
 from formulaic.errors import FormulaicError
 from formulaic.materializers.types import FactorValues
 
-from jaxlogit import columns, datasets
-from jaxlogit.formula import Formula, parse, plain, shorten, stand_in
-
-# R's convention and the empty field. Words such as "None" and "null", which other readers take for
-# missing too, are levels in real data.
-MISSING = ["", "NA", "NaN", "nan"]
+from jaxlogit.frame import columns
+from jaxlogit.frame.formula import Formula, parse, plain, shorten, stand_in
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,69 +45,6 @@ class Design:
     n_dropped: int
     clusters: np.ndarray | None = None
     strata: np.ndarray | None = None
-
-
-def read_table(source: str | Path) -> pd.DataFrame:
-    """Read a CSV or Parquet file, or a bundled data set by its name.
-
-    Parameters
-    ----------
-    source
-        A path that ends in `.csv` or `.parquet`, or a name from `datasets.names()`. In a CSV
-        file (comma, UTF-8, one header line) empty fields, `NA`, `NaN` and `nan` are missing.
-
-    Returns
-    -------
-    The table; numbers are read to the last digit.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is neither such a file nor such a data set; with the nearest name.
-    ValueError
-        If the file is empty, of another kind or damaged, or has a column name twice.
-
-    Examples
-    --------
-    >>> read_table("birthwt").shape[0]
-    189
-    """
-    if isinstance(source, str) and source in datasets.names():
-        return datasets.load(source).to_frame()
-    path = Path(source)
-    if not path.exists():
-        raise FileNotFoundError(
-            f"data {str(source)!r} is neither a file nor a bundled data set"
-            f"{columns.hint(path.name, datasets.names())}"
-        )
-    readers = {".csv": _read_csv, ".parquet": pd.read_parquet}
-    if path.suffix.lower() not in readers or not path.is_file():
-        raise ValueError(f"data file {str(source)!r} must end in .csv or .parquet")
-    try:
-        table = readers[path.suffix.lower()](path)
-    except (ValueError, OSError) as error:  # pyarrow's errors are among them
-        raise ValueError(f"data file {str(source)!r} cannot be read: {plain(error)}") from None
-    if not len(table):
-        raise ValueError(f"data file {str(source)!r} has no rows")
-    return table
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    # pyarrow rather than pandas: it reads numbers to the last digit in every version, refuses rows
-    # of another length than the header, and takes for missing what it is told, no more.
-    table = pyarrow.csv.read_csv(
-        path,
-        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
-        convert_options=pyarrow.csv.ConvertOptions(null_values=MISSING, strings_can_be_null=True),
-    )
-    names = table.column_names
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise ValueError(f"it has the column {twice[0]!r} more than once")
-    for column in table.schema:
-        if pyarrow.types.is_binary(column.type):
-            raise ValueError(f"column {column.name!r} is not UTF-8 text")
-    return table.to_pandas()
 
 
 def design(
