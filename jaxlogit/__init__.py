@@ -4,10 +4,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from jaxlogit import core, datasets, penalties
+from jaxlogit.comparison import Comparison, TermTests, compare
 from jaxlogit.core.status import Status
 from jaxlogit.delta import Margins, Transform
 from jaxlogit.diagnosis import Diagnosis
-from jaxlogit.front import fit
+from jaxlogit.front import fit, fit_formula
 from jaxlogit.generic import Maximum, maximize, profile_interval
 from jaxlogit.influence import Influence
 from jaxlogit.model import Fit
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Bootstrap",
+    "Comparison",
     "Diagnosis",
     "Fit",
     "Influence",
@@ -33,12 +35,15 @@ __all__ = [
     "Separation",
     "Status",
     "Study",
+    "TermTests",
     "Test",
     "Transform",
     "bootstrap",
+    "compare",
     "core",
     "datasets",
     "fit",
+    "fit_formula",
     "maximize",
     "penalties",
     "profile_interval",

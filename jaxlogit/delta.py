@@ -147,8 +147,11 @@ class Margins(Record):
     names: tuple[str, ...]
 
 
-def transform(fit: "Fit", function: Callable, level: float, null: Any) -> Transform:
-    """A function of the coefficients, (p,) to a number or (q,), for every model."""
+def transform(fit: "Fit", function: Callable, level: float = 0.95, *, null: Any = 0.0) -> Transform:
+    """A JAX function of the coefficients, (p,) to a number or (q,), by the delta method.
+
+    `Transform` has shapes, statuses and errors.
+    """
     level = check_level(level)
     shape = function_shape(function, len(fit.names))
     values = check_null(null, int(np.prod(shape)))
@@ -164,8 +167,8 @@ def transform(fit: "Fit", function: Callable, level: float, null: Any) -> Transf
     return Transform(*parts, level=level, null=values.reshape(shape)[()])
 
 
-def margins(fit: "Fit", terms: Any, level: float) -> Margins:
-    """Average marginal effects of columns, for every model."""
+def margins(fit: "Fit", terms: Any = None, level: float = 0.95) -> Margins:
+    """Average marginal effects of columns on the probability: `Margins` says which."""
     level = check_level(level)
     models = fit._models
     varying = np.flatnonzero(constants(models) == 0)

@@ -90,8 +90,8 @@ class Diagnosis(Record):
     names: tuple[str, ...]
 
 
-def diagnose(fit: "Fit", level: float) -> Diagnosis:
-    """Compare Wald and profile-likelihood intervals of every coefficient of every model."""
+def diagnose(fit: "Fit", level: float = 0.95) -> Diagnosis:
+    """Where Wald's intervals and tests mislead, by coefficient: `Diagnosis` says how."""
     level = check_level(level)
     # Robust ends against the model's profile would compare two variances, not two shapes.
     solution, p = replace(fit._solution, sandwich=None), len(fit.names)

@@ -1,10 +1,11 @@
-"""`fit`: the front door for arrays."""
+"""`fit` and `fit_formula`: the front doors, for arrays and for tables."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from jaxlogit import alike, calibrated, data, fitting
-from jaxlogit.data import Models, check_choice
+from jaxlogit import alike, calibrated, fitting
+from jaxlogit.data import Models, check_choice, collect
 from jaxlogit.model import Fit
 from jaxlogit.penalties import Firth, Normal, Penalty, check_penalty
 
@@ -73,8 +74,92 @@ def fit(
     """
     check_choice("solver", solver, SOLVERS)
     penalty = check_penalty(penalty)
-    models = data.collect(X, y, trials, weights, offset, names, own)
+    models = collect(X, y, trials, weights, offset, names, own)
     return fit_models(models, penalty, solver)
+
+
+def fit_formula(
+    formula: str,
+    data: Any,
+    *,
+    by: str | None = None,
+    trials: str | None = None,
+    weights: str | None = None,
+    offset: str | None = None,
+    missing: str = "drop",
+    penalty: Any = None,
+    solver: str = "newton",
+) -> Fit:
+    """Fit a model that a formula describes to a table, or to every group of its rows.
+
+    Parameters
+    ----------
+    formula : str
+        `response ~ terms`, in the language of `jaxlogit.frame.design`: nothing in it is run as
+        Python.
+    data
+        A pandas, polars or pyarrow table, a DuckDB relation, a mapping of columns, a path to a
+        CSV or Parquet file, or the name of a bundled data set.
+    by : str, optional
+        A column: one model for the rows of each of its values, all in one batch. Terms learn
+        from the whole table: levels, knots, and the mean of `center` are the same for all.
+    trials, weights, offset : str, optional
+        Columns with binomial denominators, case weights, and a known part of the linear
+        predictor.
+    missing : {"drop", "error"}
+        Rows in which a column in use is missing are left out and counted (`Fit.n_dropped`), or
+        refused.
+    penalty, solver
+        As for `fit`.
+
+    Returns
+    -------
+    Fit
+        With the formula's names; with `by` its models are in the order of `Fit.groups`, and
+        `Fit.group(label)` is one of them.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Bad input, naming column, rule, value and place.
+    ImportError
+        The extra `study` is not installed.
+
+    Warns
+    -----
+    UserWarning
+        A level does not occur in some groups: their models are RANK_DEFICIENT.
+
+    Examples
+    --------
+    >>> import jaxlogit as jl
+    >>> births = jl.fit_formula("low ~ age + C(race) + smoke", "birthwt")
+    >>> births.names
+    ('Intercept', 'age', 'C(race)[T.other]', 'C(race)[T.white]', 'smoke')
+    >>> births.predict({"age": [20, 30], "race": ["white", "black"], "smoke": [1, 1]}).round(3)
+    array([0.353, 0.514])
+    >>> wards = jl.fit_formula("low ~ lwt", "birthwt", by="smoke")
+    >>> wards.groups, wards.group(1).coef.round(4)
+    (array([0, 1]), array([ 0.4215, -0.0063]))
+    """
+    try:
+        from jaxlogit.frame.design import design
+        from jaxlogit.frame.groups import divide
+        from jaxlogit.frame.origin import Origin
+    except ModuleNotFoundError as error:
+        needs = f"fit_formula needs {error.name}: pip install 'jaxlogit-inference[study]'"
+        raise ModuleNotFoundError(needs, name=error.name) from error
+    check_choice("solver", solver, SOLVERS)
+    penalty = check_penalty(penalty)
+    made = design(
+        formula, data, trials=trials, weights=weights, offset=offset, groups=by, missing=missing
+    )
+    fields = ("X", "y", "trials", "weights", "offset")
+    labels, arrays = None, {name: getattr(made, name) for name in fields}
+    if by is not None:
+        labels, arrays = divide(made, by)
+    fitted = fit_models(collect(**arrays, names=made.names), penalty, solver)
+    return replace(fitted, _origin=Origin.of(made, by, offset, labels))
 
 
 def fit_models(models: Models, penalty: Penalty | None, solver: str = "newton") -> Fit:

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxlogit import hills, robust
-from jaxlogit.core import higher, linalg, tasks, tests
+from jaxlogit.core import higher, linalg, tails, tasks, tests
 from jaxlogit.core.penalty import wald_information
 from jaxlogit.core.status import Status
 from jaxlogit.core.working import problem
@@ -16,6 +16,17 @@ CAREFUL_STEPS = 120
 VANISHED = 1e-6  # a likelihood ratio above which a score statistic of 0 is not one
 BEATEN = 1e-8  # relative: by more than rounding a restricted maximum cannot exceed the estimate
 PORTION = 16  # values of a profile that are searched at a time
+
+
+def tested(
+    solution: Solution, constraints: np.ndarray, nulls: np.ndarray, method: str, joint: bool
+) -> tuple:
+    """Statistics, p-values, their logarithms and statuses (B, h), or (B,) of the one joint test."""
+    statistic, status = statistics(solution, constraints, nulls, method)
+    statistic = np.maximum(statistic, 0.0)  # rounding, where the null is the estimate
+    df = constraints.shape[1]
+    values = (statistic, tails.p_value(statistic, df), tails.log_p(statistic, df), status)
+    return tuple(value[:, 0] for value in values) if joint else values
 
 
 def statistics(solution: Solution, constraints: np.ndarray, nulls: np.ndarray, method: str):

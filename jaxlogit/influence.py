@@ -2,15 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from jaxlogit import coordinates, memory
-from jaxlogit.core import influence
+from jaxlogit.core.influence import Measures, measures
 from jaxlogit.data import Models
+from jaxlogit.penalties import check_rows_alone
 from jaxlogit.results import Record
 from jaxlogit.solution import Solution
+
+if TYPE_CHECKING:
+    from jaxlogit.model import Fit
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -74,6 +78,12 @@ class Influence(Record):
     status: np.ndarray
 
 
+def influence(fit: "Fit", *, dfbeta: bool = False) -> Influence:
+    """Leverage, residuals and Cook's distances of the rows, documented in `Influence`."""
+    check_rows_alone(fit._penalty, "influence")
+    return measure(fit._models, fit._solution, fit._which, fit._shown, dfbeta)
+
+
 def measure(
     models: Models,
     solution: Solution,
@@ -89,7 +99,7 @@ def measure(
         Before the work, where the answer does not fit in what is free.
     """
     count, n, p = models.n_models, models.n_rows, models.n_terms
-    fields = len(influence.Measures._fields) - 1
+    fields = len(Measures._fields) - 1
     memory.demand(8 * count * n * (fields + p * dfbeta), f"influences of {count:,} models")
     own = coordinates.unfold(models, solution, which)
     whole: list[Any] = [np.full((count, n), np.nan) for _ in range(fields)]
@@ -110,4 +120,4 @@ def measure(
 
 
 def _measures(arrays, coef, *, dfbeta, unroll):
-    return influence.measures(arrays, coef, dfbeta=dfbeta, unroll=unroll)
+    return measures(arrays, coef, dfbeta=dfbeta, unroll=unroll)

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from jaxlogit import (
     calibrated,
+    comparison,
+    criteria,
     data,
     delta,
     diagnosis,
@@ -19,14 +21,15 @@ from jaxlogit import (
     profiles,
     robust,
 )
-from jaxlogit.core import tails
 from jaxlogit.data import Models, check_choice, check_contrasts, check_level
-from jaxlogit.delta import Margins, Transform
-from jaxlogit.diagnosis import Diagnosis
-from jaxlogit.influence import Influence
 from jaxlogit.penalties import Penalty
 from jaxlogit.results import Interval, Prediction, Profile, Region, Separation, Test, tally
 from jaxlogit.solution import Solution
+from jaxlogit.tables import summary, tidy
+from jaxlogit.tables.summary import html
+
+if TYPE_CHECKING:
+    from jaxlogit.frame.origin import Origin
 
 METHODS = ("wald", "lr", "score", "rstar")
 SOLVERS = ("newton", "bisection")
@@ -46,6 +49,8 @@ class Fit:
     _which: np.ndarray | None = None
     """(B,) place in the solution of each model; None where every model has its own."""
     _penalty: Penalty | None = None
+    _origin: "Origin | None" = None
+    """The formula and table that the data come from."""
 
     # -- what was fitted -------------------------------------------------------------------
 
@@ -58,6 +63,21 @@ class Fit:
     def names(self) -> tuple[str, ...]:
         """Names of the coefficients."""
         return self._models.names
+
+    @property
+    def formula(self) -> str | None:
+        """The formula of a fit by formula."""
+        return None if self._origin is None else self._origin.formula
+
+    @property
+    def groups(self) -> np.ndarray | None:
+        """Labels (B,) of the groups of a fit by formula that was divided by a column."""
+        return None if self._origin is None else self._origin.groups
+
+    @property
+    def n_dropped(self) -> int:
+        """Rows of the table left out for missing values."""
+        return 0 if self._origin is None else self._origin.n_dropped
 
     def __len__(self) -> int:
         return self.n_models
@@ -72,13 +92,21 @@ class Fit:
         one = slice(number, number + 1)
         return self._some(self._models.take(one, single=True), one)
 
+    def group(self, label: Any) -> "Fit":
+        """The model of one group: of the rows whose value is `label`."""
+        if self._origin is None:
+            raise ValueError("group needs a fit by formula with by=column")
+        return self[self._origin.place(label)]
+
     def _some(self, models: Models, index: slice) -> "Fit":
         part = self._solution.take(index if self._which is None else self._which[index])
-        return replace(self, _models=models, _solution=part, _which=None)
+        origin = None if self._origin is None else self._origin.take(index)
+        return replace(self, _models=models, _solution=part, _which=None, _origin=origin)
 
     def __repr__(self) -> str:
         """Shapes and a tally of statuses."""
-        n, p = self._models.n_rows, self._models.n_terms
+        p, used = self._models.n_terms, criteria.n_rows(self._models)
+        n = f"{used.min()}" if np.ptp(used) == 0 else f"{used.min()} to {used.max()}"
         count = "1 model" if self._models.single else f"{self.n_models:,} models"
         units = self._solution.sandwich
         kind = "" if units is None else f", {units.layout.kind} covariance"
@@ -161,6 +189,10 @@ class Fit:
         coef = None if self._penalty is None else self._each(self._solution.user_coef)
         loglik = self._each(self._solution.loglik)
         return self._shown(predictions.deviance(self._models, loglik, coef))
+
+    n_obs = property(criteria.n_obs)
+    aic = property(criteria.aic)
+    bic = property(criteria.bic)
 
     @property
     def status(self) -> np.ndarray:
@@ -246,13 +278,9 @@ class Fit:
         method = self._method(method, *robust.METHODS)
         rows, labels = self._contrasts(contrasts, method)
         constraints, nulls = data.check_hypotheses(rows, null, joint, method)
-        statistic, status = hypotheses.statistics(self._solution, constraints, nulls, method)
-        statistic = np.maximum(statistic, 0.0)  # rounding, where the null is the estimate
+        found = hypotheses.tested(self._solution, constraints, nulls, method, joint)
         df = len(rows) if joint else 1
-        values = (statistic, tails.p_value(statistic, df), tails.log_p(statistic, df), status)
-        if joint:
-            values = tuple(value[:, 0] for value in values)
-        statistic, p_value, log_p, status = map(self._out, values)
+        statistic, p_value, log_p, status = map(self._out, found)
         return Test(statistic, df, p_value, log_p, status, method, labels)
 
     def profile(self, term: Any, grid: Any = None) -> Profile:
@@ -276,7 +304,7 @@ class Fit:
         pair, labels = data.check_pair(terms, self.names)
         pair, _ = self._contrasts(pair, "lr")
         level, points = check_level(level), data.check_count("points", points, 4)
-        found = profiles.region(self._solution, pair, tails.chi2_quantile(level, 2), points)
+        found = profiles.region(self._solution, pair, level, points)
         value, status, direction, ellipse = map(self._out, found)
         return Region(value, status, direction, ellipse, level, labels)
 
@@ -291,8 +319,11 @@ class Fit:
         """Probabilities at rows X_new (k, p), or (B, k, p), of all coefficients: (B, k).
 
         0 or 1 where a separated model's linear predictor is infinite, nan where it has no
-        limit. With a `level` a `Prediction`: the probabilities and their intervals.
+        limit. With a `level` a `Prediction`: the probabilities and their intervals. A fit by
+        formula also takes a table of new rows, with its offset's column unless `offset` is given.
         """
+        if self._origin is not None and predictions.is_table(X_new):
+            X_new, offset = self._origin.rows(X_new, offset)
         fitted = (self._models, self._solution, self._which)
         estimate = self._shown(predictions.probabilities(*fitted, X_new, offset))
         method = self._method(method, "wald")
@@ -303,48 +334,16 @@ class Fit:
         found = predictions.bounds(fitted, X_new, offset, check_level(level), method)
         return Prediction.of(estimate, found, self._shown, float(level), method)
 
-    def robust(self, kind: str | None = None, clusters: Any = None) -> "Fit":
-        """The same fit with a sandwich covariance of rows ("HC0" to "HC3") or of `clusters`.
+    # -- answered in rooms of their own, which document them --------------------------------
 
-        Standard errors, Wald intervals, and Wald and score tests are its own; kinds, clusters,
-        weights, statuses and sources are documented in `jaxlogit.robust.sandwiched`.
-        """
-        penalties.check_rows_alone(self._penalty, "robust covariances")
-        found = robust.sandwiched(self._models, self._solution, self._which, kind, clusters)
-        return replace(self, _solution=found, _which=None)
-
-    def influence(self, *, dfbeta: bool = False) -> Influence:
-        """Leverage, residuals and Cook's distances of the rows, documented in `Influence`."""
-        penalties.check_rows_alone(self._penalty, "influence")
-        fitted = (self._models, self._solution, self._which)
-        return influence.measure(*fitted, self._shown, dfbeta)
-
-    def transform(self, function: Any, level: float = 0.95, *, null: Any = 0.0) -> Transform:
-        """A JAX function of the coefficients by the delta method: see `Transform`."""
-        return delta.transform(self, function, level, null)
-
-    def margins(self, terms: Any = None, level: float = 0.95) -> Margins:
-        """Average marginal effects of columns on the probability: `Margins` says which."""
-        return delta.margins(self, terms, level)
-
-    def diagnose(self, level: float = 0.95) -> Diagnosis:
-        """Where Wald's intervals and tests mislead, by coefficient: `Diagnosis` says how."""
-        return diagnosis.diagnose(self, level)
-
-    # -- tables ----------------------------------------------------------------------------
-
-    def to_frame(self, level: float = 0.95, method: str | None = None):
-        """A tidy table, one row for each model and term (needs pandas).
-
-        Columns: model, term, estimate, std_error, statistic, p_value, conf_low, conf_high,
-        status; intervals and tests by `method`.
-        """
-        from jaxlogit import tables
-
-        return tables.tidy(self, level, self._method(method, "wald"))
-
-    def summary(self, level: float = 0.95, method: str | None = None) -> str:
-        """The fit as text: a table for one model, tallies and quantiles for many."""
-        from jaxlogit import tables
-
-        return tables.summary(self, level, self._method(method, "wald"))
+    robust = robust.robust
+    influence = influence.influence
+    transform = delta.transform
+    margins = delta.margins
+    diagnose = diagnosis.diagnose
+    drop_one = comparison.drop_one
+    to_frame = tidy.to_frame
+    to_xarray = tidy.to_xarray
+    glance = tidy.glance
+    summary = summary.text
+    _repr_html_ = html

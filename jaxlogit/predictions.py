@@ -1,5 +1,6 @@
 """What is read off finished fits: probabilities, deviances, kinds of separation."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,11 @@ from jaxlogit.data import Models
 from jaxlogit.solution import Solution
 
 CHUNK = 1 << 20  # rows at a time
+
+
+def is_table(rows: Any) -> bool:
+    """Whether new rows come as a table with named columns."""
+    return isinstance(rows, Mapping) or hasattr(type(rows), "columns")
 
 
 def check_rows(models: Models, new: Any, offset: Any) -> tuple[np.ndarray, np.ndarray]:

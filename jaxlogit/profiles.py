@@ -201,8 +201,9 @@ class Boundaries(NamedTuple):
             whole[index] = field
 
 
-def region(solution: Solution, pair: np.ndarray, cutoff: float, points: int) -> Boundaries:
-    """Boundaries of the regions of Cβ, C the pair (2, p), where the statistic is `cutoff`."""
+def region(solution: Solution, pair: np.ndarray, level: float, points: int) -> Boundaries:
+    """Boundaries of the regions of Cβ, C the pair (2, p), at a level."""
+    cutoff = tails.chi2_quantile(level, 2)
     shape = (len(solution.status), points, 2)
     value, direction, ellipse = (np.full(shape, np.nan) for _ in range(3))
     status = np.broadcast_to(solution.status[:, None], shape[:2]).astype(np.int32)

@@ -1,7 +1,7 @@
 """Sandwich covariances of many models: what their units are, and what is read off them."""
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,11 +12,26 @@ from jaxlogit.core import sandwich
 from jaxlogit.core.sandwich import SPARE_POWER, Layout, Units
 from jaxlogit.core.status import Status
 from jaxlogit.data import Models, check_choice
+from jaxlogit.penalties import check_rows_alone
 from jaxlogit.solution import Sandwich, Solution
+
+if TYPE_CHECKING:
+    from jaxlogit.model import Fit
 
 ROW_KINDS = ("HC0", "HC1", "HC2", "HC3")
 CLUSTER_KINDS = ("CR0", "CR1", "CR1S")
 METHODS = ("wald", "score")
+
+
+def robust(fit: "Fit", kind: str | None = None, clusters: Any = None) -> "Fit":
+    """The same fit with a sandwich covariance of rows ("HC0" to "HC3") or of `clusters`.
+
+    Standard errors, Wald intervals, and Wald and score tests are its own; kinds, clusters,
+    weights, statuses and sources are documented in `jaxlogit.robust.sandwiched`.
+    """
+    check_rows_alone(fit._penalty, "robust covariances")
+    found = sandwiched(fit._models, fit._solution, fit._which, kind, clusters)
+    return replace(fit, _solution=found, _which=None)
 
 
 def sandwiched(

@@ -6,6 +6,8 @@ has checked and applies NumPy functions to arrays; no text is ever evaluated.
 
 import ast
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,20 +45,45 @@ LOGIC: dict[type, Callable] = {
 FUNCTIONS: dict[str, Callable] = {
     "I": lambda x: x,
     "abs": np.abs,
-    "center": lambda x: x - np.mean(x),
+    "center": lambda x, mean: x - mean,
     "exp": np.exp,
     "log": np.log,
     "log10": np.log10,
     "log1p": np.log1p,
     "log2": np.log2,
-    "scale": lambda x: (x - np.mean(x)) / np.sqrt(np.sum((x - np.mean(x)) ** 2) / (x.size - 1)),
+    "scale": lambda x, mean, std_dev: (x - mean) / std_dev,
     "sqrt": np.sqrt,
 }
+MOMENTS: dict[str, Callable] = {
+    "center": lambda x: (np.mean(x),),
+    "scale": lambda x: (np.mean(x), np.sqrt(np.sum((x - np.mean(x)) ** 2) / (x.size - 1))),
+}
+"""What functions take from the whole column, for their arguments after the first."""
+
 BASES: dict[str, tuple[Callable, tuple[str, ...]]] = {
     "poly": (poly, ("degree", "raw")),
     "bs": (basis_spline, ("df", "knots", "degree")),
 }
 """Functions that give several columns, and the names of their arguments after the first."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What factors take from the rows they are first made from, and keep for new rows.
+
+    Levels of categories, means and deviations, the knots of splines.
+    """
+
+    known: dict[str, Any] = field(default_factory=dict)
+    closed: bool = False
+    """Whether nothing more is learned: the rows are new ones."""
+
+    def recall(self, node: ast.expr, learn: Callable[[], Any]) -> Any:
+        """What the expression needs to know, learned once."""
+        key = ast.unparse(node)
+        if key not in self.known:
+            self.known[key] = learn()
+        return self.known[key]
 
 
 def hint(name: object, known: Iterable[object]) -> str:
@@ -107,7 +134,9 @@ def _label(level: object) -> str:
     return f"{level:.0f}" if isinstance(level, float) and level.is_integer() else str(level)
 
 
-def evaluate(node: ast.expr, values: Mapping[str, Column]) -> np.ndarray:
+def evaluate(
+    node: ast.expr, values: Mapping[str, Column], memory: Memory | None = None
+) -> np.ndarray:
     """Compute a checked expression.
 
     Parameters
@@ -116,6 +145,8 @@ def evaluate(node: ast.expr, values: Mapping[str, Column]) -> np.ndarray:
         An expression that `formula.parse` has checked.
     values
         The columns by name.
+    memory
+        What earlier rows have taught; new ones learn from themselves.
 
     Returns
     -------
@@ -126,34 +157,42 @@ def evaluate(node: ast.expr, values: Mapping[str, Column]) -> np.ndarray:
     ValueError
         If arithmetic meets a text column, or text is compared with a number or an unknown level.
     """
+    memory = Memory() if memory is None else memory
     match node:
         case ast.Constant(value=int() | float()):
             return np.asarray(node.value, dtype=np.float64)
         case ast.Name():
             value = values[node.id]
             if isinstance(value, pd.Categorical):
-                raise ValueError(f"column {node.id!r} is text, where numbers are needed")
+                raise ValueError(
+                    f"column {node.id!r} is text, where numbers are needed; as a term of its own, "
+                    "or in C(), its levels are indicators"
+                )
             return value
         case ast.BinOp():
             operation = (ARITHMETIC | LOGIC)[type(node.op)]
-            return operation(evaluate(node.left, values), evaluate(node.right, values))
+            left, right = (evaluate(side, values, memory) for side in (node.left, node.right))
+            return operation(left, right)
         case ast.UnaryOp():
-            return (ARITHMETIC | LOGIC)[type(node.op)](evaluate(node.operand, values))
+            return (ARITHMETIC | LOGIC)[type(node.op)](evaluate(node.operand, values, memory))
         case ast.Compare():
-            return _compare(node, values)
+            return _compare(node, values, memory)
         case ast.Call(func=ast.Name(id=name)):
-            return FUNCTIONS[name](evaluate(node.args[0], values))
+            x = evaluate(node.args[0], values, memory)
+            moments = MOMENTS.get(name)
+            rest = () if moments is None else memory.recall(node, lambda: moments(x))
+            return FUNCTIONS[name](x, *rest)
     raise AssertionError(f"unchecked expression {ast.dump(node)}")
 
 
-def _compare(node: ast.Compare, values: Mapping[str, Column]) -> np.ndarray:
+def _compare(node: ast.Compare, values: Mapping[str, Column], memory: Memory) -> np.ndarray:
     def side(part: ast.expr) -> Column | str:
         match part:
             case ast.Constant(value=str() as text):
                 return text
             case ast.Name():
                 return values[part.id]
-        return evaluate(part, values)
+        return evaluate(part, values, memory)
 
     left, right = side(node.left), side(node.comparators[0])
     text = [isinstance(s, str | pd.Categorical) for s in (left, right)]
@@ -161,7 +200,7 @@ def _compare(node: ast.Compare, values: Mapping[str, Column]) -> np.ndarray:
         if not all(text) or not isinstance(node.ops[0], ast.Eq | ast.NotEq):
             raise ValueError(f"{ast.unparse(node)!r} must compare text with text, by == or !=")
         for one, other in ((left, right), (right, left)):
-            if isinstance(one, pd.Categorical) and isinstance(other, str):
+            if isinstance(one, pd.Categorical) and isinstance(other, str) and not memory.closed:
                 _index(other, one)
         left, right = (np.asarray(s, dtype=object) for s in (left, right))
     return np.asarray(COMPARISON[type(node.ops[0])](left, right), dtype=np.float64)
@@ -174,7 +213,7 @@ def _index(level: str, of: pd.Categorical) -> int:
     return levels.index(level)
 
 
-def factor(node: ast.expr, values: Mapping[str, Column]) -> Column | FactorValues:
+def factor(node: ast.expr, values: Mapping[str, Column], memory: Memory) -> Column | FactorValues:
     """Compute one checked factor of a term.
 
     Returns
@@ -184,23 +223,28 @@ def factor(node: ast.expr, values: Mapping[str, Column]) -> Column | FactorValue
     Raises
     ------
     ValueError
-        As `evaluate`; for a single level, an unknown base level, or a basis that cannot be made.
+        As `evaluate`; for a single level, an unknown base level, a basis that cannot be made, or
+        in new rows a level that was not there before.
     """
     match node:
         case ast.Name():
             value = values[node.id]
-            return _several(value) if isinstance(value, pd.Categorical) else value
+            _check_kind(node, value, memory)
+            if isinstance(value, pd.Categorical):
+                return _levelled(node, value, [], memory)
+            return value
         case ast.Call(func=ast.Name(id="C"), args=[of, *reference]):
-            value = values[of.id] if isinstance(of, ast.Name) else evaluate(of, values)
+            value = values[of.id] if isinstance(of, ast.Name) else evaluate(of, values, memory)
             if not isinstance(value, pd.Categorical):
                 numbers, codes = np.unique(value, return_inverse=True)
                 value = pd.Categorical.from_codes(codes, [_label(v) for v in numbers.tolist()])
-            return _several(_rebase(value, reference))
+            return _levelled(node, value, reference, memory)
         case ast.Call(func=ast.Name(id=name), args=[of, *rest]) if name in BASES:
             basis, arguments = BASES[name]
             given = {str(k.arg): ast.literal_eval(k.value) for k in node.keywords}
             given |= dict(zip(arguments, map(ast.literal_eval, rest), strict=False))
-            made = basis(evaluate(of, values), **given)
+            learned = memory.recall(node, dict)  # filled by the basis
+            made = basis(evaluate(of, values, memory), **given, _state=learned)
             if isinstance(made, np.ndarray):
                 made = FactorValues(
                     {i + 1: column for i, column in enumerate(made.T)},
@@ -209,7 +253,46 @@ def factor(node: ast.expr, values: Mapping[str, Column]) -> Column | FactorValue
                     encoded=False,
                 )
             return made
-    return evaluate(node, values)
+    return evaluate(node, values, memory)
+
+
+def _check_kind(node: ast.Name, value: Column, memory: Memory) -> None:
+    """Refuse text where numbers seem to be meant, or were there in the fit, and the reverse."""
+    text = isinstance(value, pd.Categorical)
+    if memory.closed and text != (ast.unparse(node) in memory.known):
+        was, now = ("numbers", "text") if text else ("text", "numbers")
+        raise ValueError(f"column {node.id!r} must hold {was} as in the fit, found {now}")
+    if text and not memory.closed:
+        words = [level for level in map(str, value.categories) if not _reads_as_number(level)]
+        if 0 < len(words) < len(value.categories) / 2:
+            raise ValueError(
+                f"column {node.id!r} is text because of {words[0]!r} among numbers: mark such "
+                f"values as missing, or write C({node.id}) if categories are meant"
+            )
+
+
+def _reads_as_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _levelled(
+    node: ast.expr, value: pd.Categorical, reference: list[ast.expr], memory: Memory
+) -> pd.Categorical:
+    """The categories with the levels of the rows that were there first, the base first."""
+
+    def learn() -> list[str]:
+        return [str(k) for k in _several(_rebase(value, reference)).categories]
+
+    levels = memory.recall(node, learn)
+    new = [str(k) for k in value.categories if str(k) not in levels]
+    if new:
+        raise ValueError(f"has the level {new[0]!r}, which was not there in the fit; there are "
+                         f"{', '.join(levels[:20])}")  # fmt: skip
+    return value.set_categories(levels)
 
 
 def _rebase(value: pd.Categorical, reference: list[ast.expr]) -> pd.Categorical:

@@ -1,16 +1,21 @@
 """Data frames and formulas: from a file or table and one line of text to arrays and names."""
 
 import ast
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import formulaic
 import numpy as np
 import pandas as pd
-from formulaic.errors import FormulaicError
-from formulaic.materializers.types import FactorValues
 
+from jaxlogit.data import check_choice
 from jaxlogit.frame import columns
-from jaxlogit.frame.formula import Formula, parse, plain, shorten, stand_in
+from jaxlogit.frame.formula import Formula, parse, plain, shorten
+from jaxlogit.frame.read import as_table, column_names, opened
+from jaxlogit.frame.terms import Terms, matrix
+
+ARGUMENTS = {"groups": "by"}
+"""What users call an argument, where that is not its name here."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +36,10 @@ class Design:
         The left-hand side as written; for text with its event, as in `outcome[yes]`.
     n_dropped : int
         Rows of the table left out because a column in use is missing there.
-    clusters, strata : array (n,) or None
+    clusters, strata, groups : array (n,) or None
         Labels of the same rows, as they are in the table; None where not given.
+    terms : Terms or None
+        What makes the same columns from other rows: `terms.matrix(table)`.
     """
 
     X: np.ndarray
@@ -45,21 +52,25 @@ class Design:
     n_dropped: int
     clusters: np.ndarray | None = None
     strata: np.ndarray | None = None
+    groups: np.ndarray | None = None
+    terms: Terms | None = None
 
 
 def design(
     formula: str,
-    table: pd.DataFrame,
+    table: Any,
     *,
     trials: str | None = None,
     weights: str | None = None,
     offset: str | None = None,
     clusters: str | None = None,
     strata: str | None = None,
+    groups: str | None = None,
+    missing: str = "drop",
 ) -> Design:
     """Make the arrays of a model from a formula and a table.
 
-    Rows in which a column in use is missing are dropped, and counted in `n_dropped`.
+    Rows in which a column in use is missing are dropped, and counted in `n_dropped`, or refused.
 
     Parameters
     ----------
@@ -76,20 +87,23 @@ def design(
         `cbind(successes, failures)`, counts together with `trials`, or arithmetic such as
         `1 - low`.
     table
-        Rows are observations.
+        Rows are observations: a pandas, polars or pyarrow table, a DuckDB relation, a mapping of
+        columns, a path or the name of a bundled data set (see `read_table`).
     trials, weights, offset
         Names of columns: trials per row, case weights, and an offset in log-odds.
-    clusters, strata
-        Names of columns with labels of any kind, for `bootstrap`.
+    clusters, strata, groups
+        Names of columns with labels of any kind.
+    missing : {"drop", "error"}
+        What happens to rows in which a column in use is missing.
 
     Raises
     ------
     ValueError
         For a formula that is not allowed (see `formula.parse`), unknown columns, a response that
-        is not binary, text where numbers are needed, a factor with one level, no rows left, or
-        a design matrix that is not finite; says where.
+        is not binary, text where numbers are needed, a factor with one level, no rows left,
+        missing values where they are errors, or a design matrix that is not finite; says where.
     TypeError
-        If the table is not a pandas DataFrame, or a column is not named by text.
+        If the table is none, or a column is not named by text.
 
     Examples
     --------
@@ -98,19 +112,22 @@ def design(
     >>> d.names, d.n_dropped
     (('Intercept', 'age', 's[T.b]'), 1)
     """
-    if not isinstance(table, pd.DataFrame):
-        raise TypeError(f"table must be a pandas DataFrame, found {type(table).__name__}")
+    check_choice("missing", missing, ("drop", "error"))
+    source = opened(table)
+    known = column_names(source)
     extras = {"trials": trials, "weights": weights, "offset": offset}
-    labels = {"clusters": clusters, "strata": strata}
+    labels = {"clusters": clusters, "strata": strata, "groups": groups}
     named = {**extras, **labels}
-    _check_named(named, table)
-    model = parse(formula, [k for k in table.columns if isinstance(k, str)], named.values())
+    _check_named(named, known)
+    model = parse(formula, known, named.values())
     numbers = list(dict.fromkeys([*model.columns, *_given(extras)]))
-    rows = _whole_rows(table, list(dict.fromkeys([*numbers, *_given(labels)])))
+    used = list(dict.fromkeys([*numbers, *_given(labels)]))
+    table = as_table(source, used)
+    rows = _whole_rows(table, used, missing)
     values = {name: columns.read(table[name].iloc[rows]) for name in numbers}
     with np.errstate(all="ignore"):  # what is not finite is refused with its place instead
         y, counted, response = _response(model, values, rows, trials)
-        X, names = _matrix(model, values, rows)
+        X, terms = matrix(model, values, rows)
     given = {name: _numbers(name, k, values) for name, k in extras.items()}
     return Design(
         X=X,
@@ -118,11 +135,11 @@ def design(
         trials=given["trials"] if counted is None else counted,
         weights=given["weights"],
         offset=given["offset"],
-        names=names,
+        names=terms.names,
         response=response,
         n_dropped=len(table) - rows.size,
-        clusters=None if clusters is None else table[clusters].to_numpy()[rows],
-        strata=None if strata is None else table[strata].to_numpy()[rows],
+        **{name: None if k is None else table[k].to_numpy()[rows] for name, k in labels.items()},
+        terms=terms,
     )
 
 
@@ -150,7 +167,7 @@ def subset(table: pd.DataFrame, condition: str) -> pd.DataFrame:
         raise TypeError(f"subset must be text, as in 'visits == 0': found {condition!r}")
     try:
         model = parse(f"I({condition}) ~ 1", [k for k in table.columns if isinstance(k, str)], ())
-        rows = _whole_rows(table, list(model.columns))
+        rows = _whole_rows(table, list(model.columns), "drop")
         values = {name: columns.read(table[name].iloc[rows]) for name in model.columns}
         holds = columns.evaluate(model.outcome[0], values)
     except ValueError as error:
@@ -165,31 +182,39 @@ def _given(named: dict[str, str | None]) -> list[str]:
     return [column for column in named.values() if column is not None]
 
 
-def _check_named(extras: dict[str, str | None], table: pd.DataFrame) -> None:
-    for name, column in extras.items():
+def _check_named(named: dict[str, str | None], known: Sequence[str]) -> None:
+    for name, column in named.items():
         if not isinstance(column, str | None):
-            raise TypeError(f"{name} must name a column, found {type(column).__name__}")
-        if column is not None and column not in table.columns:
+            raise TypeError(f"{ARGUMENTS.get(name, name)} must name a column, "
+                            f"found {type(column).__name__}")  # fmt: skip
+        if column is not None and column not in known:
             raise ValueError(
-                f"{name} must name a column of the table, found {column!r}"
-                f"{columns.hint(column, table.columns)}"
+                f"{ARGUMENTS.get(name, name)} must name a column of the table, found {column!r}"
+                f"{columns.hint(column, known)}"
             )
 
 
-def _whole_rows(table: pd.DataFrame, used: list[str]) -> np.ndarray:
+def _whole_rows(table: pd.DataFrame, used: list[str], missing: str) -> np.ndarray:
     """Return the positions of the rows in which no column in use is missing."""
     twice = table.columns[table.columns.duplicated()].intersection(used)
     if len(twice):
         raise ValueError(f"the table has the column {twice[0]!r} more than once")
-    missing = table[used].isna().to_numpy()
-    rows = np.flatnonzero(~missing.any(axis=1))
-    if rows.size:
-        return rows
     if not len(table):
         raise ValueError("the table has no rows")
-    worst = int(missing.sum(axis=0).argmax())
+    lacks = table[used].isna().to_numpy()
+    incomplete = lacks.any(axis=1)
+    rows = np.flatnonzero(~incomplete)
+    if missing == "error" and rows.size < len(table):
+        row = int(np.argmax(incomplete))
+        raise ValueError(
+            f"{used[int(np.argmax(lacks[row]))]!r} is missing at row {row}, and values are in "
+            f'{len(table) - rows.size} of {len(table)} rows: missing="drop" leaves these out'
+        )
+    if rows.size:
+        return rows
+    worst = int(lacks.sum(axis=0).argmax())
     raise ValueError(
-        f"no row is complete: of {len(table)} rows, {missing[:, worst].sum()} lack {used[worst]!r}"
+        f"no row is complete: of {len(table)} rows, {lacks[:, worst].sum()} lack {used[worst]!r}"
     )
 
 
@@ -240,39 +265,3 @@ def _event(text: pd.Categorical, about: str, trials: str | None) -> np.ndarray:
             + (", …" if len(levels) > 5 else "")
         )
     return text.codes.astype(np.float64)
-
-
-def _matrix(
-    model: Formula, values: dict[str, columns.Column], rows: np.ndarray
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return the design matrix and the names of its columns."""
-    about = f"formula {shorten(model.text)!r}"
-    single, bases = {}, {}
-    for i, (text, node) in enumerate(model.factors.items()):
-        try:
-            value = columns.factor(node, values)
-        except (ValueError, TypeError, IndexError) as error:  # the last two from bases
-            raise ValueError(f"{about}: term {text!r}: {plain(error)}") from None
-        if isinstance(value, np.ndarray):
-            value = np.broadcast_to(value, rows.shape)
-        (bases if isinstance(value, FactorValues) else single)[stand_in(i)] = value
-    try:
-        made = formulaic.model_matrix(
-            model.right,
-            pd.DataFrame(single, index=range(rows.size)),
-            context=bases,
-            output="pandas",
-            na_action="ignore",
-        )
-    except FormulaicError as error:
-        raise ValueError(f"{about} cannot be read: {plain(error)}") from None
-    matrix = pd.DataFrame(made)
-    X = np.ascontiguousarray(matrix.to_numpy(np.float64))
-    names = tuple(model.label(str(k)) for k in matrix.columns)
-    if not names:
-        raise ValueError(f"{about} leaves no column in the design matrix")
-    wrong = np.argwhere(~np.isfinite(X))
-    if wrong.size:
-        i, j = wrong[0]
-        raise ValueError(f"{about}: {names[j]!r} must be finite, found {X[i, j]} at row {rows[i]}")
-    return X, names

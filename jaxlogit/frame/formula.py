@@ -52,6 +52,12 @@ class Formula:
     factors: dict[str, ast.expr]
     columns: tuple[str, ...]
 
+    @property
+    def right_columns(self) -> tuple[str, ...]:
+        """Names of the columns of the right-hand side, in order of first use."""
+        found = [name for node in self.factors.values() for name in named(node)]
+        return tuple(dict.fromkeys(found))
+
     def label(self, name: str) -> str:
         """Put the user's own words back into a name that is made of stand-ins."""
         texts = {stand_in(i): text for i, text in enumerate(self.factors)}
@@ -93,6 +99,13 @@ class _Reader:
         """Return the stand-in of a factor; the same factor written twice has one."""
         self.factors.setdefault(text, node)
         return stand_in(self.numbers.setdefault(text, len(self.numbers)))
+
+
+def named(node: ast.expr) -> list[str]:
+    """Names of the columns in a checked expression, in order of first use."""
+    functions = {id(call.func) for call in ast.walk(node) if isinstance(call, ast.Call)}
+    names = (part for part in ast.walk(node) if isinstance(part, ast.Name))
+    return list(dict.fromkeys(part.id for part in names if id(part) not in functions))
 
 
 def stand_in(index: int) -> str:

@@ -1,7 +1,10 @@
 """Tables from files and bundled data sets."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
+import narwhals as nw
 import pandas as pd
 import pyarrow
 import pyarrow.csv
@@ -77,3 +80,71 @@ def _read_csv(path: Path) -> pd.DataFrame:
         if pyarrow.types.is_binary(column.type):
             raise ValueError(f"column {column.name!r} is not UTF-8 text")
     return table.to_pandas()
+
+
+def as_table(data: Any, wanted: Iterable[str] | None = None) -> pd.DataFrame:
+    """A pandas table from any kind of table.
+
+    Parameters
+    ----------
+    data
+        A pandas, polars (also lazy) or pyarrow table, a DuckDB relation, or any other that
+        narwhals knows; a mapping of names to columns; a path or name as for `read_table`.
+    wanted
+        The columns to take, where they exist: what is lazy computes no others. None: all.
+
+    Raises
+    ------
+    TypeError
+        Something else.
+    ValueError
+        A column name that is there twice, columns of different lengths.
+
+    Examples
+    --------
+    >>> as_table({"dose": [0, 1], "dead": [0, 1]}).shape
+    (2, 2)
+    """
+    data = opened(data)
+    if isinstance(data, pd.DataFrame):
+        return data
+    frame = nw.from_native(data)
+    lazy = frame if isinstance(frame, nw.LazyFrame) else frame.lazy()
+    names = column_names(data)
+    keep = names if wanted is None else [name for name in dict.fromkeys(wanted) if name in names]
+    return lazy.select(keep).collect("pyarrow").to_pandas()
+
+
+def opened(data: Any) -> Any:
+    """A table as it is, where narwhals knows it; a file, data set or mapping as a pandas one."""
+    if isinstance(data, pd.DataFrame):
+        return data
+    if isinstance(data, str | Path):
+        return read_table(data)
+    if isinstance(data, Mapping):
+        try:
+            return pd.DataFrame({str(name): column for name, column in data.items()})
+        except ValueError as error:
+            raise ValueError(f"data must have columns of one length: {plain(error)}") from None
+    try:
+        nw.from_native(data)
+    except TypeError:
+        raise TypeError(
+            "data must be a table (pandas, polars, pyarrow, DuckDB), a mapping of columns, a path "
+            f"or the name of a data set: found {type(data).__name__}"
+        ) from None
+    return data
+
+
+def column_names(data: Any) -> list[str]:
+    """Names of the columns of a table that `opened` gave."""
+    if isinstance(data, pd.DataFrame):
+        return [name for name in data.columns if isinstance(name, str)]
+    try:
+        return list(nw.from_native(data).collect_schema().names())
+    except nw.exceptions.DuplicateError as error:
+        raise ValueError(f"the table has a column more than once: {_joined(error)}") from None
+
+
+def _joined(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,1 @@
+"""Fits as text, as data frames and as HTML."""

@@ -1,0 +1,135 @@
+"""A fit as tables: a row for each model and term, or for each model."""
+
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jaxlogit import criteria
+from jaxlogit.core.status import Status
+
+if TYPE_CHECKING:
+    from jaxlogit.model import Fit
+
+
+def to_frame(
+    fit: "Fit", level: float = 0.95, method: str | None = None, *, exponentiate: bool = False
+) -> Any:
+    """A tidy table, one row for each model and term (needs pandas).
+
+    Columns: model, term, estimate, std_error, statistic, p_value, conf_low, conf_high,
+    status; intervals and tests by `method`; before them the group's label, where there are
+    groups. With `exponentiate` estimate and ends are odds ratios; std_error never is.
+    """
+    return frame(terms(fit, level, fit._method(method, "wald"), exponentiate))
+
+
+def to_xarray(fit: "Fit", level: float = 0.95, method: str | None = None) -> Any:
+    """The tidy table as an xarray data set, model × term, with statuses by their codes."""
+    return array(fit, level, fit._method(method, "wald"))
+
+
+def glance(fit: "Fit") -> Any:
+    """A table with one row for each model (needs pandas).
+
+    Columns: n_obs, null_deviance, df_null, deviance, df_residual, loglik, aic, bic, n_steps,
+    status. The null model has the intercept alone.
+    """
+    return frame(models(fit))
+
+
+def terms(fit: "Fit", level: float, method: str, exponentiate: bool = False) -> dict[str, Any]:
+    """Columns of the tidy table, one row for each model and term."""
+    ends, tested = fit.confint(level, method), fit.test(method)
+    estimate = fit.coef
+    if exponentiate:
+        ends = ends.odds_ratio
+        with np.errstate(over="ignore"):
+            estimate = np.exp(estimate)
+    names = np.array(fit.names)
+    flat = {
+        "model": np.repeat(np.arange(fit.n_models), len(names)),
+        "term": np.tile(names, fit.n_models),
+        "estimate": estimate,
+        "std_error": fit.std_error,
+        "statistic": tested.statistic,
+        "p_value": tested.p_value,
+        "conf_low": ends.lower,
+        "conf_high": ends.upper,
+        "status": np.repeat(words(fit.status), len(names)),
+    }
+    return labelled(fit, {name: np.ravel(value) for name, value in flat.items()})
+
+
+def models(fit: "Fit") -> dict[str, Any]:
+    """Columns of `Fit.glance`, one row for each model."""
+    checked = fit._models
+    null, p = criteria.null_deviance(checked)
+    flat = {
+        "model": np.arange(fit.n_models),
+        "n_obs": fit.n_obs,
+        "null_deviance": null,
+        "df_null": fit.n_obs - p,
+        "deviance": fit.deviance,
+        "df_residual": fit.n_obs - len(fit.names),
+        "loglik": fit.loglik,
+        "aic": fit.aic,
+        "bic": fit.bic,
+        "n_steps": fit.n_steps,
+        "status": words(fit.status),
+    }
+    return labelled(fit, {name: np.atleast_1d(value) for name, value in flat.items()})
+
+
+def words(status: Any) -> np.ndarray:
+    """Statuses by name, in lower case."""
+    codes = np.atleast_1d(status)
+    known, which = np.unique(codes, return_inverse=True)
+    return np.array([Status(int(code)).name.lower() for code in known])[which.reshape(codes.shape)]
+
+
+def labelled(fit: "Fit", columns: dict[str, Any]) -> dict[str, Any]:
+    """The columns after that of the groups' labels, where the fit has groups."""
+    origin = fit._origin
+    if origin is None or origin.groups is None:
+        return columns
+    name = "group" if origin.by is None or origin.by in columns else origin.by
+    return {name: origin.groups[columns["model"]], **columns}
+
+
+def frame(columns: dict[str, Any]) -> Any:
+    """Columns as a pandas data frame."""
+    return needed("pandas", "study").DataFrame(columns)
+
+
+def array(fit: "Fit", level: float, method: str) -> Any:
+    """The tidy table as an xarray data set, model × term; see `Fit.to_xarray`."""
+    xarray = needed("xarray", "frames")
+    flat = terms(fit, level, method)
+    shape = (fit.n_models, len(fit.names))
+    values = ("estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high")
+    found: dict[str, Any] = {
+        name: (("model", "term"), flat[name].reshape(shape)) for name in values
+    }
+    found["status"] = (("model",), np.atleast_1d(fit.status))
+    place: dict[str, Any] = {"model": np.arange(shape[0]), "term": list(fit.names)}
+    if fit.groups is not None:
+        place["group"] = (("model",), fit.groups)
+    return xarray.Dataset(found, coords=place, attrs={"level": level, "method": method})
+
+
+def needed(package: str, extra: str) -> ModuleType:
+    """A package that arrays alone do without.
+
+    Raises
+    ------
+    ImportError
+        It is not installed; names the extra that brings it.
+    """
+    from importlib import import_module
+
+    try:
+        return import_module(package)
+    except ModuleNotFoundError as error:
+        wanted = f"this needs {package}: pip install 'jaxlogit-inference[{extra}]'"
+        raise ModuleNotFoundError(wanted, name=error.name) from error
