@@ -86,6 +86,7 @@ def fit_formula(
     trials: str | None = None,
     weights: str | None = None,
     offset: str | None = None,
+    clusters: str | None = None,
     missing: str = "drop",
     penalty: Any = None,
     solver: str = "newton",
@@ -106,6 +107,8 @@ def fit_formula(
     trials, weights, offset : str, optional
         Columns with binomial denominators, case weights, and a known part of the linear
         predictor.
+    clusters : str, optional
+        A column of labels, the clusters of `Fit.robust`.
     missing : {"drop", "error"}
         Rows in which a column in use is missing are left out and counted (`Fit.n_dropped`), or
         refused.
@@ -151,9 +154,12 @@ def fit_formula(
         raise ModuleNotFoundError(needs, name=error.name) from error
     check_choice("solver", solver, SOLVERS)
     penalty = check_penalty(penalty)
+    if by is not None and clusters is not None:
+        raise ValueError("clusters must be None with by: robust errors are for one model")
     made = design(
-        formula, data, trials=trials, weights=weights, offset=offset, groups=by, missing=missing
-    )
+        formula, data, trials=trials, weights=weights, offset=offset, clusters=clusters,
+        groups=by, missing=missing,
+    )  # fmt: skip
     fields = ("X", "y", "trials", "weights", "offset")
     labels, arrays = None, {name: getattr(made, name) for name in fields}
     if by is not None:

@@ -27,8 +27,11 @@ def robust(fit: "Fit", kind: str | None = None, clusters: Any = None) -> "Fit":
     """The same fit with a sandwich covariance of rows ("HC0" to "HC3") or of `clusters`.
 
     Standard errors, Wald intervals, and Wald and score tests are its own; kinds, clusters,
-    weights, statuses and sources are documented in `jaxlogit.robust.sandwiched`.
+    weights, statuses and sources are documented in `jaxlogit.robust.sandwiched`. A fit by
+    formula that was told of clusters has them as its own.
     """
+    if clusters is None and fit._origin is not None and kind not in ROW_KINDS:
+        clusters = fit._origin.clusters
     check_rows_alone(fit._penalty, "robust covariances")
     found = sandwiched(fit._models, fit._solution, fit._which, kind, clusters)
     return replace(fit, _solution=found, _which=None)

@@ -1,4 +1,4 @@
-"""The command line: `jaxlogit bootstrap`, `study run|merge|summary|exact|...`, `doctor` and so on.
+"""The command line: `jaxlogit fit`, `bootstrap`, `study run|merge|…`, `doctor` and others.
 
 A command is a module with `add(commands)`, which adds its parser and says what it runs. It
 imports what it needs itself, so that help and errors of usage wait for nothing beyond the
@@ -12,10 +12,11 @@ import sys
 from collections.abc import Sequence
 
 from jaxlogit import compiled
-from jaxlogit.cli import bootstrap, completion, datasets, doctor, study
+from jaxlogit.cli import bootstrap, completion, datasets, doctor, fit, study
 from jaxlogit.cli.shared import Parser, Terminated
 
 COMMANDS = (
+    fit,
     bootstrap,
     study,
     datasets,

@@ -5,15 +5,17 @@ import sys
 import time
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxlogit.cli.shared import add_data, check_folder, print_json, write_csv
 from jaxlogit.data import check_choice, check_count, check_level
 from jaxlogit.resampling import inference, tables
 from jaxlogit.resampling.front import bootstrap, prepared
 from jaxlogit.resampling.kinds import KINDS
 from jaxlogit.resampling.result import Bootstrap
+from jaxlogit.results import tally
 
 if TYPE_CHECKING:
     from jaxlogit.frame import Design
@@ -26,25 +28,20 @@ SHOWN_AFTER = 1.0  # seconds
 def add(commands: argparse._SubParsersAction) -> None:
     """Add the command."""
     command = commands.add_parser("bootstrap", help="bootstrap a logistic regression")
-    command.add_argument("data", metavar="DATA", help="CSV or Parquet file, or a bundled data set")
-    command.add_argument("formula", metavar="FORMULA", help='for instance "low ~ age + smoke"')
+    add_data(command)
     command.add_argument("--replicates", type=int, default=10_000, metavar="N",
                          help="how many (default 10,000)")  # fmt: skip
     schemes = "pairs (default), bayesian, poisson, parametric, score, jackknife"
     command.add_argument("--scheme", default="pairs", metavar="S", help=schemes)
     kinds = "bca (default where the scheme has it), percentile, basic, studentized, normal"
     command.add_argument("--kind", metavar="K", help=kinds)
-    command.add_argument("--level", type=float, default=0.95, metavar="L", help="(default 0.95)")
     command.add_argument("--cluster", metavar="COL", help="draw whole clusters of rows")
     command.add_argument("--strata", metavar="COL", help="draw within strata")
-    command.add_argument("--trials", metavar="COL", help="trials of each row")
-    command.add_argument("--weights", metavar="COL", help="case weights")
-    command.add_argument("--offset", metavar="COL", help="in log-odds")
     command.add_argument("--size", type=int, metavar="M", help="units drawn (default all)")
-    command.add_argument("--penalty", metavar="P", help="for instance firth")
     command.add_argument("--seed", type=int, default=0, metavar="N", help="(default 0)")
     command.add_argument("--out", type=Path, metavar="FILE.parquet", help="write the replicates")
     command.add_argument("--csv", type=Path, metavar="FILE", help="write the table")
+    command.add_argument("--json", action="store_true", help="print one JSON object")
     command.set_defaults(command=run)
 
 
@@ -75,12 +72,14 @@ def run(options: argparse.Namespace) -> None:
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", UserWarning)
         text = boot.summary(level, kind)
-    print(f"{_about(options.data, options.formula, model)}\n{text}", end="")
+    if options.json:
+        print_json(_document(options, model, boot, kind))
+    else:
+        print(f"{_about(options.data, options.formula, model)}\n{text}", end="")
     for warning in said:
         print(f"jaxlogit: {warning.message}", file=sys.stderr)
     if options.csv is not None:
-        tables.tidy(boot, level, kind).to_csv(options.csv, index=False)
-        print(f"table written to {options.csv}", file=sys.stderr)
+        write_csv(tables.tidy(boot, level, kind), options.csv)
     if options.out is not None:
         boot.to_parquet(options.out)
         print(f"{boot.n_replicates:,} replicates written to {options.out}", file=sys.stderr)
@@ -113,8 +112,26 @@ def _check_paths(out: Path | None, csv: Path | None) -> None:
     if out is not None and out.suffix.lower() != ".parquet":
         raise ValueError(f"out must end in .parquet: found {str(out)!r}")
     for path in (out, csv):
-        if path is not None and not path.parent.is_dir():
-            raise FileNotFoundError(f"no folder {str(path.parent)!r} to write {path.name} to")
+        check_folder(path)
+
+
+def _document(
+    options: argparse.Namespace, model: "Design", boot: Bootstrap, kind: str
+) -> dict[str, Any]:
+    """What `--json` prints."""
+    return {
+        "data": options.data,
+        "formula": options.formula,
+        "n_rows": len(model.X),
+        "n_dropped": model.n_dropped,
+        "scheme": boot.scheme,
+        "replicates": boot.n_replicates,
+        "seed": boot.seed,
+        "kind": kind,
+        "level": options.level,
+        "terms": tables.tidy(boot, options.level, kind),
+        "statuses": tally(boot.status),
+    }
 
 
 def _about(source: str, formula: str, model: "Design") -> str:

@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,8 @@ class Design:
         Labels of the same rows, as they are in the table; None where not given.
     terms : Terms or None
         What makes the same columns from other rows: `terms.matrix(table)`.
+    categories : dict
+        The categories (n,) among the factors, by the factor as written.
     """
 
     X: np.ndarray
@@ -54,6 +56,7 @@ class Design:
     strata: np.ndarray | None = None
     groups: np.ndarray | None = None
     terms: Terms | None = None
+    categories: dict[str, pd.Categorical] = field(default_factory=dict)
 
 
 def design(
@@ -127,7 +130,7 @@ def design(
     values = {name: columns.read(table[name].iloc[rows]) for name in numbers}
     with np.errstate(all="ignore"):  # what is not finite is refused with its place instead
         y, counted, response = _response(model, values, rows, trials)
-        X, terms = matrix(model, values, rows)
+        X, terms, categories = matrix(model, values, rows)
     given = {name: _numbers(name, k, values) for name, k in extras.items()}
     return Design(
         X=X,
@@ -140,6 +143,7 @@ def design(
         n_dropped=len(table) - rows.size,
         **{name: None if k is None else table[k].to_numpy()[rows] for name, k in labels.items()},
         terms=terms,
+        categories=categories,
     )
 
 

@@ -18,8 +18,7 @@ def divide(made: Design, by: str) -> tuple[np.ndarray, dict[str, Any]]:
     Warns
     -----
     UserWarning
-        A column is 0 in all rows of some groups, as that of a level that does not occur there:
-        these models are rank deficient.
+        A level does not occur in some groups: these models are rank deficient.
     """
     assert made.groups is not None
     codes, labels = pd.factorize(made.groups, sort=True)
@@ -34,7 +33,7 @@ def divide(made: Design, by: str) -> tuple[np.ndarray, dict[str, Any]]:
     group = codes[order]
     place = np.arange(len(order)) - starts[group]
     X = made.X[order]
-    _warn_of_absent(X, starts, made, np.asarray(labels), by)
+    _warn_of_absent(made, codes, np.asarray(labels), by)
 
     def spread(values: np.ndarray | None) -> np.ndarray | None:
         if values is None:
@@ -54,17 +53,17 @@ def divide(made: Design, by: str) -> tuple[np.ndarray, dict[str, Any]]:
     return np.asarray(labels), arrays
 
 
-def _warn_of_absent(
-    X: np.ndarray, starts: np.ndarray, made: Design, labels: np.ndarray, by: str
-) -> None:
-    absent = ~np.logical_or.reduceat(X != 0, starts, axis=0)
-    for j in np.flatnonzero(absent.any(axis=0)):
-        which = labels[absent[:, j]]
-        if len(which) == len(labels):  # the column is 0 everywhere: nothing about groups
-            continue
-        warnings.warn(
-            f"{made.names[j]!r} is 0 in all rows of {len(which):,} of {len(labels):,} groups, the "
-            f"first {by}={which[0]}: these models are rank deficient, without estimates; merge "
-            "levels that do not occur everywhere, or leave those groups out",
-            stacklevel=4,
-        )
+def _warn_of_absent(made: Design, codes: np.ndarray, labels: np.ndarray, by: str) -> None:
+    for text, category in made.categories.items():
+        levels = category.categories
+        seen = np.zeros((len(labels), len(levels)), bool)
+        seen[codes, category.codes] = True
+        for j in np.flatnonzero(~seen.all(axis=0)):
+            which = labels[~seen[:, j]]
+            warnings.warn(
+                f"level {str(levels[j])!r} of {text} does not occur in {len(which):,} of "
+                f"{len(labels):,} groups, the first {by}={which[0]}: these models are rank "
+                "deficient, without estimates; merge levels that do not occur everywhere, or "
+                "leave those groups out",
+                stacklevel=4,
+            )

@@ -26,6 +26,8 @@ class Origin:
         The column that divides the rows into the groups of the models.
     groups : (B,) array or None
         Its value for each model.
+    clusters : (n,) array or None
+        Labels of the rows, for robust errors.
     """
 
     terms: Terms
@@ -34,12 +36,13 @@ class Origin:
     offset: str | None = None
     by: str | None = None
     groups: np.ndarray | None = None
+    clusters: np.ndarray | None = None
 
     @classmethod
     def of(cls, made: Design, by: str | None, offset: str | None, groups: Any) -> "Origin":
         """From a design, and the columns' names."""
         assert made.terms is not None
-        return cls(made.terms, made.response, made.n_dropped, offset, by, groups)
+        return cls(made.terms, made.response, made.n_dropped, offset, by, groups, made.clusters)
 
     @property
     def formula(self) -> str:

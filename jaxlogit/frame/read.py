@@ -128,6 +128,8 @@ def opened(data: Any) -> Any:
             raise ValueError(f"data must have columns of one length: {plain(error)}") from None
     try:
         nw.from_native(data)
+    except nw.exceptions.DuplicateError as error:
+        raise ValueError(f"data must not have a column more than once: {_joined(error)}") from None
     except TypeError:
         raise TypeError(
             "data must be a table (pandas, polars, pyarrow, DuckDB), a mapping of columns, a path "
@@ -140,10 +142,7 @@ def column_names(data: Any) -> list[str]:
     """Names of the columns of a table that `opened` gave."""
     if isinstance(data, pd.DataFrame):
         return [name for name in data.columns if isinstance(name, str)]
-    try:
-        return list(nw.from_native(data).collect_schema().names())
-    except nw.exceptions.DuplicateError as error:
-        raise ValueError(f"the table has a column more than once: {_joined(error)}") from None
+    return list(nw.from_native(data).collect_schema().names())
 
 
 def _joined(error: Exception) -> str:

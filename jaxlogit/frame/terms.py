@@ -92,8 +92,8 @@ class Terms:
 
 def matrix(
     model: Formula, values: Mapping[str, columns.Column], rows: np.ndarray
-) -> tuple[np.ndarray, Terms]:
-    """The design matrix (n, p) of a formula's right-hand side, and its terms.
+) -> tuple[np.ndarray, Terms, dict[str, pd.Categorical]]:
+    """The design matrix (n, p) of a formula's right-hand side, its terms and its categories.
 
     Parameters
     ----------
@@ -127,7 +127,13 @@ def matrix(
             name = "Intercept" if str(term) == "1" else model.label(str(term))
             places[name] = tuple(at)
             parts[name] = frozenset(str(factor) for factor in term.factors)
-    return X, Terms(model, memory, spec, names, places, parts)
+    texts = list(model.factors)
+    categories = {
+        text: single[stand_in(i)]
+        for i, text in enumerate(texts)
+        if isinstance(single.get(stand_in(i)), pd.Categorical)
+    }
+    return X, Terms(model, memory, spec, names, places, parts), categories
 
 
 def _factors(

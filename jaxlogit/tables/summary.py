@@ -65,7 +65,17 @@ def html(fit: "Fit") -> str:
     return describe(fit, 0.95, fit._method(None, "wald")).html()
 
 
-def describe(fit: "Fit", level: float, method: str) -> Summary:
+def every(frame: Any) -> str:
+    """All rows of a data frame as a table."""
+    columns = [name for name in frame.columns if name != "model"]
+    rows = [
+        [_number(value) if isinstance(value, float) else str(value) for value in row]
+        for row in frame[columns].itertuples(index=False)
+    ]
+    return table(columns, rows) + "\n"
+
+
+def describe(fit: "Fit", level: float, method: str, *, exponentiate: bool = False) -> Summary:
     """A table of terms for one model; for many, quantiles by term, statuses and worst cases."""
     head = [repr(fit).strip("<>")]
     if fit.formula is not None:
@@ -76,7 +86,7 @@ def describe(fit: "Fit", level: float, method: str) -> Summary:
     likelihood = method == "lr" and fit._penalty is not None
     name = f"penalised {METHOD_NAMES[method]}" if likelihood else METHOD_NAMES[method]
     head.append(f"{100 * level:g} % intervals and tests by {name}")
-    header, rows, unsafe = _one(fit, level, method)
+    header, rows, unsafe = _one(fit, level, method, exponentiate)
     return Summary(head, header, rows, _remarks(fit, unsafe))
 
 
@@ -124,14 +134,19 @@ def _unsafe(fit: "Fit", level: float) -> np.ndarray:
     return np.ravel(fit.diagnose(level).wald_unsafe)
 
 
-def _one(fit: "Fit", level: float, method: str) -> tuple[list[str], list[list[str]], bool]:
+def _one(
+    fit: "Fit", level: float, method: str, exponentiate: bool
+) -> tuple[list[str], list[list[str]], bool]:
     """One row for each term; those whose standard errors mislead are marked, if there are any."""
-    flat, unsafe = tidy.terms(fit, level, method), _unsafe(fit, level)
+    flat = tidy.terms(fit, level, method, exponentiate)
+    unsafe = _unsafe(fit, level)
     header = ["term", "estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high"]
     rows = [
         [str(flat["term"][i]), *(_number(flat[name][i]) for name in header[1:])]
         for i in range(len(flat["term"]))
     ]
+    if exponentiate:
+        header[1:3] = ["odds_ratio", "std_error (log)"]
     if not np.any(unsafe):
         return header, rows, False
     marked = [[*row, UNSAFE if bad else ""] for row, bad in zip(rows, unsafe, strict=True)]
