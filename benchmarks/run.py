@@ -14,7 +14,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from benchmarks import bootstrap, growth, limit, memory, reference, report, study
+from benchmarks import bootstrap, frames, growth, limit, memory, reference, report, study
 from benchmarks.peers import REFERENCE, Peer, peers
 from benchmarks.workloads import QUICK, WORKLOADS, Data, Workload, answer, make
 from jaxlogit.batch import n_threads
@@ -50,6 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
     elif options.study:
         record["study"] = study.measure(options.quick)
         print(study.table(record["study"]))
+    elif options.frames:
+        record["frames"] = frames.measure(options.quick)
+        print(frames.table(record["frames"]))
     elif options.growth:
         sizes = growth.SIZES[:2] if options.quick else growth.SIZES
         record["growth"] = [apart("growth", options.quick, models=size) for size in sizes]
@@ -76,6 +79,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--growth", action="store_true", help="time per model from 10³ to 10⁶")
     parser.add_argument("--bootstrap", action="store_true", help="bootstrap replicates only")
     parser.add_argument("--study", action="store_true", help="coverage studies as whole commands")
+    parser.add_argument("--frames", action="store_true", help="groups of rows, a large file")
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="where results go; default benchmarks/results"
     )
@@ -88,7 +92,7 @@ def destination(options: argparse.Namespace) -> Path | None:
     """The JSON file: as asked; by default none for a partial or a smoke run."""
     if options.json or options.quick or options.only:
         return options.json
-    kinds = ("memory", "growth", "bootstrap", "study")
+    kinds = ("memory", "growth", "bootstrap", "study", "frames")
     kind = next((f"-{kind}" for kind in kinds if getattr(options, kind)), "")
     return RESULTS / f"{jax.default_backend()}-{n_threads()}core{kind}.json"
 

@@ -14,6 +14,7 @@ from jaxlogit.separated import overlapping, settled_alone, unbounded
 from jaxlogit.solution import SINGLE_ROWS, Solution
 
 PORTION = 1 << 17  # models whose ends are in memory twice: as found, and in their place
+KEPT_ENDS = 1 << 12  # of few models: many would be a second copy of large results
 QUICK_STEPS = 8  # ends take 3 to 5; more means the start was too far for a local search
 
 
@@ -114,6 +115,24 @@ def inverted_ends(
 
     `wanted` (B, q) names the ends worth a careful search; all of them by default.
     """
+    if wanted is None and len(solution.status) * len(contrasts) <= KEPT_ENDS:
+        # A summary has intervals, and a diagnosis of the same ends.
+        key = (contrasts.shape, contrasts.tobytes(), cutoff, method, solver)
+        if key not in solution.ends:
+            solution.ends.clear()
+            solution.ends[key] = _inverted_ends(solution, contrasts, cutoff, method, solver, None)
+        return solution.ends[key]
+    return _inverted_ends(solution, contrasts, cutoff, method, solver, wanted)
+
+
+def _inverted_ends(
+    solution: Solution,
+    contrasts: np.ndarray,
+    cutoff: float,
+    method: str,
+    solver: str,
+    wanted: np.ndarray | None,
+) -> Ends:
     shape = (len(solution.status), len(contrasts), 2)
     memory.demand(24 * math.prod(shape), f"interval ends of {shape[0]:,} models")
     status = np.empty(shape, np.int32)

@@ -68,6 +68,8 @@ class Solution:
     nullity: np.ndarray
     kept: dict = field(default_factory=dict)
     """The last restricted maxima, by hypothesis."""
+    ends: dict = field(default_factory=dict)
+    """The last interval ends, of few models, by what was asked."""
     part: bool = False
     """Whether these models are some of a larger batch."""
     sandwich: Sandwich | None = None
@@ -184,6 +186,7 @@ class Solution:
             self,
             lanes=lanes,
             kept={},
+            ends={},
             part=True,
             sandwich=None if self.sandwich is None else self.sandwich.take(index),
             **{name: getattr(self, name)[index] for name in own},
