@@ -25,7 +25,7 @@ FLOORS = (
     "calibrated",
     "generic model",
     "front",
-    "resampling",
+    "resampling sklearn",
     "plots",
     "report",
     "study",

@@ -13,7 +13,7 @@ README = Path(__file__).parent.parent / "README.md"
 @pytest.fixture(scope="module")
 def names(tmp_path_factory) -> dict:
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(blocks) == 16
+    assert len(blocks) == 17
     namespace: dict = {}
     with contextlib.chdir(tmp_path_factory.mktemp("readme")):  # pictures are saved
         for block in blocks:
