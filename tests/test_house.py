@@ -27,7 +27,7 @@ FLOORS = (
     "comparison",
     "generic model",
     "front",
-    "resampling",
+    "resampling sklearn",
     "plots",
     "report",
     "study",

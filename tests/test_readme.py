@@ -13,7 +13,7 @@ README = Path(__file__).parent.parent / "README.md"
 @pytest.fixture(scope="module")
 def names(tmp_path_factory) -> dict:
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(blocks) == 16
+    assert len(blocks) == 18
     namespace: dict = {}
     with contextlib.chdir(tmp_path_factory.mktemp("readme")):  # pictures are saved
         for block in blocks:
@@ -26,6 +26,7 @@ def test_shapes(names: dict):
     assert names["fits"].coef.shape == (1000, 4)
     assert names["screen"].test(contrasts="candidate").p_value.shape == (1000, 1)
     assert len(names["model"].names) == 9
+    assert names["races"].groups.tolist() == ["black", "other", "white"]
 
 
 def test_endometrial_numbers(names: dict):

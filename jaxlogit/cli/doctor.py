@@ -14,6 +14,7 @@ EXTRAS = {
     "cluster": ("distributed",),
     "plots": ("matplotlib",),
     "frames": ("polars", "xarray"),
+    "sklearn": ("scikit-learn",),
 }
 """Distributions of the optional extras that users see, as in pyproject.toml."""
 
