@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.special import ndtri
+import scipy
 
 from jaxlogit import batch
 from jaxlogit.core import tails
@@ -308,7 +308,7 @@ def _wald(estimate, std_error, status, level: float, null: np.ndarray) -> tuple:
     known = np.isfinite(estimate) & np.isfinite(std_error) & (std_error > 0)
     status[(status == Status.CONVERGED) & ~known] = int(Status.NONFINITE_INPUT)
     estimate, std_error = (np.where(known, a, np.nan) for a in (estimate, std_error))
-    reach = -ndtri(0.5 * (1 - level)) * std_error
+    reach = -scipy.special.ndtri(0.5 * (1 - level)) * std_error
     z = (estimate - null) / std_error
     p_value, log_p = tails.p_value(z**2, 1), tails.log_p(z**2, 1)
     return estimate, std_error, estimate - reach, estimate + reach, z, p_value, log_p, status

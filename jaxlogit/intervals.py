@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import ndtri
+import scipy
 
 from jaxlogit import hills, memory, robust
 from jaxlogit.core import ends as core_ends
@@ -85,7 +85,7 @@ def wald_ends(solution: Solution, contrasts: np.ndarray, level: float) -> Ends:
 
     RANK_DEFICIENT where a robust fit's units say nothing about a contrast.
     """
-    reach = -ndtri(0.5 * (1 - level)) * std_errors(solution, contrasts)
+    reach = -scipy.special.ndtri(0.5 * (1 - level)) * std_errors(solution, contrasts)
     centre = solution.user_coef @ contrasts.T
     value = np.stack([centre - reach, centre + reach], axis=-1)
     status = np.broadcast_to(solution.status[:, None, None], value.shape).astype(np.int32)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, xlog1py, xlogy
+import scipy
 
 from jaxlogit import hypotheses, intervals
 from jaxlogit.checks import check_finite, numeric
@@ -61,7 +61,7 @@ def probabilities(
         eta[model, empty] = 0.0
         if not np.all(empty):
             eta[model, ~empty] = intervals.estimates(one, own[~empty])[0]
-    return expit((eta if which is None else eta[which]) + shift)
+    return scipy.special.expit((eta if which is None else eta[which]) + shift)
 
 
 def bounds(fitted: tuple, new: Any, offset: Any, level: float, method: str) -> tuple:
@@ -81,7 +81,7 @@ def bounds(fitted: tuple, new: Any, offset: Any, level: float, method: str) -> t
         value, status = _bounds(solution, rows, level, method)
         if which is not None:
             value, status = value[which], status[which]
-    return expit(value + shift[..., None]), status
+    return scipy.special.expit(value + shift[..., None]), status
 
 
 def _bounds(solution: Solution, rows: np.ndarray, level: float, method: str):
@@ -146,7 +146,7 @@ def saturated(models: Models) -> np.ndarray | float:
         return 0.0
     m = np.asarray(1.0 if models.trials is None else models.trials, np.float64)
     share = np.clip(models.y / np.where(m > 0, m, 1.0), 0.0, 1.0)
-    rows = m * (xlogy(share, share) + xlog1py(1.0 - share, -share))
+    rows = m * (scipy.special.xlogy(share, share) + scipy.special.xlog1py(1.0 - share, -share))
     if models.weights is not None:
         rows = np.where(models.weights > 0, rows, 0.0) * models.weights
     return np.sum(rows, axis=-1)

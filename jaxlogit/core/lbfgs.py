@@ -9,7 +9,6 @@ optax's implementation with its zoom line search.
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from jaxlogit.core import linalg
 from jaxlogit.core.likelihood import Rows
@@ -39,6 +38,8 @@ def lbfgs(rows: Rows, start, scale: Scale, max_steps) -> Search:
 
 
 def _descend(rows: Rows, start, max_steps):
+    import optax  # 0.1 s that Newton steps need not wait for
+
     optimiser = optax.lbfgs(memory_size=MEMORY)
     limit = SCORE_LIMIT * 0.5 * jnp.sqrt(jnp.asarray(rows.design.shape[0], start.dtype))
 

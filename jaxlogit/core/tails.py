@@ -4,17 +4,17 @@ p-values of real data underflow (a genome-wide scan reaches 1e-400); log p does 
 """
 
 import numpy as np
-from scipy.special import chdtrc, chdtri, gammaln, log_ndtr
+import scipy
 
 
 def chi2_quantile(level: float, df: int) -> float:
     """The value below which chi-square on `df` falls with probability `level`."""
-    return float(chdtri(df, 1.0 - level))
+    return float(scipy.special.chdtri(df, 1.0 - level))
 
 
 def p_value(statistic: np.ndarray, df: int) -> np.ndarray:
     """Upper tail probability of chi-square on `df`."""
-    return chdtrc(df, statistic)
+    return scipy.special.chdtrc(df, statistic)
 
 
 def log_p(statistic: np.ndarray, df: int) -> np.ndarray:
@@ -26,15 +26,15 @@ def log_p(statistic: np.ndarray, df: int) -> np.ndarray:
     """
     x = np.asarray(statistic, dtype=np.float64)
     if df == 1:
-        return np.log(2.0) + log_ndtr(-np.sqrt(x))
+        return np.log(2.0) + scipy.special.log_ndtr(-np.sqrt(x))
     with np.errstate(divide="ignore"):
-        direct = np.log(chdtrc(df, x))
-    far = chdtrc(df, x) < 1e-290
+        direct = np.log(scipy.special.chdtrc(df, x))
+    far = scipy.special.chdtrc(df, x) < 1e-290
     if not np.any(far):
         return direct
     a, z = 0.5 * df, 0.5 * np.where(far & np.isfinite(x), x, 1000.0)
     fraction = np.zeros_like(z)
     for k in range(60, 0, -1):
         fraction = k * (k - a) / (z + 2 * k + 1 - a - fraction)
-    upper = a * np.log(z) - z - np.log(z + 1 - a - fraction) - gammaln(a)
+    upper = a * np.log(z) - z - np.log(z + 1 - a - fraction) - scipy.special.gammaln(a)
     return np.where(far & np.isfinite(x), upper, direct)

@@ -8,7 +8,7 @@ sums over the data: Σ κ₃d³/(6(Σ κ₂d²)^1.5), d the derivative with resp
 """
 
 import numpy as np
-from scipy import special
+import scipy
 
 from jaxlogit.predictions import linear_predictors
 from jaxlogit.resampling.functional import Functional, derivative
@@ -38,7 +38,7 @@ def _sixth(second: np.ndarray, third: np.ndarray) -> np.ndarray:
 def _drawn_cumulants(sample: Sample, slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Second and third cumulants of the linear part, over outcomes drawn from the fit."""
     models = sample.models
-    mu = special.expit(linear_predictors(models, sample.estimate[None])[0])
+    mu = scipy.special.expit(linear_predictors(models, sample.estimate[None])[0])
     trials = 1.0 if models.trials is None else models.trials
     variance = trials * mu * (1.0 - mu)
     information = (models.design * variance[:, None]).T @ models.design

@@ -13,7 +13,7 @@ from dataclasses import replace
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy import special
+import scipy
 
 from jaxlogit import calibrated, fitting
 from jaxlogit.core.influence import weight_influence
@@ -64,7 +64,7 @@ def _flic(fit: Fit, change: np.ndarray) -> np.ndarray:
     models = fit._models
     place = calibrated.flic_place(models)
     successes, cases = _counts(models)
-    mu = special.expit(linear_predictors(models, fit.coef[None])[0])
+    mu = scipy.special.expit(linear_predictors(models, fit.coef[None])[0])
     variance = cases * mu * (1.0 - mu)
     others = np.delete(models.design, place, axis=1) @ np.delete(change, place, axis=0)
     out = change.copy()

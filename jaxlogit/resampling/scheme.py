@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import special
+import scipy
 
 from jaxlogit import clusters as labels
 from jaxlogit.core.resample import Layout, Source, key_of
@@ -73,7 +73,7 @@ class Scheme:
         source = Source(key_of(self.seed, data_set), unit=self.unit, stratum=self.stratum)
         if self.name == "poisson":
             share = np.float64(self.n_draws / self.n_units)
-            steps = np.ceil(special.pdtr(np.arange(MOST_STEPS), share) * 2.0**32)
+            steps = np.ceil(scipy.special.pdtr(np.arange(MOST_STEPS), share) * 2.0**32)
             source = source._replace(steps=steps[steps < 2.0**32].astype(np.uint32))
         if self.name == "pairs" and self.stratum is not None:
             order = np.argsort(self.stratum, kind="stable")
@@ -100,7 +100,7 @@ def tails(eta: np.ndarray, trials: np.ndarray | None) -> tuple[np.ndarray, np.nd
 
     Of outcomes with linear predictors (n,) and so many trials, one by default.
     """
-    mu = special.expit(eta)
+    mu = scipy.special.expit(eta)
     if trials is None:
         return mu, np.arange(mu.size, dtype=np.int32), np.ones(mu.size, np.int32)
     whole = trials.astype(np.int32)
@@ -108,7 +108,7 @@ def tails(eta: np.ndarray, trials: np.ndarray | None) -> tuple[np.ndarray, np.nd
     row = np.repeat(np.arange(mu.size), whole)
     k = np.arange(row.size) - first[row]
     # One trial is spelled as mu itself, so that grouped and ungrouped rows agree to the bit.
-    tail = np.where(whole[row] == 1, mu[row], special.bdtrc(k, whole[row], mu[row]))
+    tail = np.where(whole[row] == 1, mu[row], scipy.special.bdtrc(k, whole[row], mu[row]))
     return tail, first, whole
 
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import special
+import scipy
 
 from jaxlogit import calibrated, hypotheses
 from jaxlogit.core import tails
@@ -149,7 +149,7 @@ def _multiplied(sample: Sample, numbers, constraints, nulls):
 def _unit_scores(sample: Sample, coef: np.ndarray, constraint: np.ndarray) -> np.ndarray:
     """C I⁻¹ u_g of the units at a restricted maximum, (q, G)."""
     models = sample.models
-    mu = special.expit(linear_predictors(models, coef[None])[0])
+    mu = scipy.special.expit(linear_predictors(models, coef[None])[0])
     weights = 1.0 if models.weights is None else models.weights
     total = weights * (1.0 if models.trials is None else models.trials)
     information = (models.design * (total * mu * (1.0 - mu))[:, None]).T @ models.design
