@@ -138,6 +138,12 @@ def profile_interval(
     ------
     ValueError, TypeError
         As `maximize`, and for a level outside (0, 1) or unknown contrasts.
+
+    Examples
+    --------
+    >>> ends = profile_interval(lambda mean, data: -((mean[0] - data) ** 2), [0.0], 3.0)
+    >>> ends.lower.round(3), ends.upper.round(3)  # 3 ± 1.96/√2
+    (array([1.614]), array([4.386]))
     """
     level = check_level(level)
     job = _Job.of(loglik, start, data, in_axes, names)

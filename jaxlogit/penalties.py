@@ -14,6 +14,8 @@ import numpy as np
 from jaxlogit.checks import check_finite, is_number, nearest, numeric, refuse
 from jaxlogit.data import Models, check_choice
 
+__all__ = ["Firth", "LogF", "Normal"]
+
 WORDS = ("firth", "flic", "flac", "logf", "ridge")
 LEAST_STD_DEV = 1e-150  # 1e-154 squared is the least number whose inverse is finite
 STD_ERRORS = ("information", "augmented")
@@ -47,6 +49,12 @@ class Firth:
     l + strength·log|I| need not be concave: what is certified is a maximum with its neighbourhood.
     In small samples near separation it may, restricted, have several maxima; where that can be,
     intervals and tests search from a second start too, and the highest one found counts.
+
+    Examples
+    --------
+    >>> import jaxlogit as jl
+    >>> jl.fit([[1]], [0], trials=5, penalty=jl.penalties.Firth()).coef.round(3)
+    array([-2.398])
     """
 
     strength: float = 0.5
@@ -70,6 +78,12 @@ class LogF:
     It depends on the units of a column. m = 1 puts 95 % of the odds ratios between 1/648 and
     648, m = 2 between 1/39 and 39. Source: Greenland and Mansournia (2015), Statistics in
     Medicine 34:3133–3143, doi:10.1002/sim.6537.
+
+    Examples
+    --------
+    >>> import jaxlogit as jl
+    >>> jl.fit([[1]], [0], trials=5, penalty=jl.penalties.LogF(m=[2])).coef.round(3)
+    array([-1.792])
     """
 
     m: Any = 1.0
@@ -89,6 +103,12 @@ class Normal:
     Notes
     -----
     The ridge penalty ½λ Σ β² is std_dev = 1/√λ; the word "ridge" is λ = 1.
+
+    Examples
+    --------
+    >>> import jaxlogit as jl
+    >>> jl.fit([[1]], [0], trials=5, penalty=jl.penalties.Normal(std_dev=[0.5])).coef.round(3)
+    array([-0.478])
     """
 
     std_dev: Any = 1.0

@@ -25,7 +25,7 @@ try:
         validate_data,
     )
 except ImportError as error:
-    raise ImportError("jaxlogit.sklearn needs scikit-learn 1.6 or newer: "
+    raise ImportError("jaxlogit.sklearn needs scikit-learn 1.7 or newer: "
                       "pip install 'jaxlogit-inference[sklearn]'") from error  # fmt: skip
 
 __all__ = ["LogisticClassifier"]

@@ -8,6 +8,12 @@ class Status(IntEnum):
 
     A number without `CONVERGED` or a certified `INFINITE` is nan, and a nan always
     has a status that says why.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> [Status(code).name for code in np.array([0, 3])]
+    ['CONVERGED', 'SEPARATED_QUASI']
     """
 
     CONVERGED = 0

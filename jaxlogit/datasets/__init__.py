@@ -18,7 +18,14 @@ __all__ = ["Dataset", "load", "names"]
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """One data set: its columns, what they mean and where they come from."""
+    """One data set: its columns, what they mean and where they come from.
+
+    Examples
+    --------
+    >>> data = load("endometrial")
+    >>> list(data.columns), data.to_frame().shape
+    (['NV', 'PI', 'EH', 'HG'], (79, 4))
+    """
 
     name: str
     columns: dict[str, np.ndarray]

@@ -77,6 +77,16 @@ def nested_loop(
     ----------
     Rücker G, Schwarzer G (2014). Presenting simulation results in a nested loop plot. BMC
     Medical Research Methodology 14:129. doi:10.1186/1471-2288-14-129
+
+    Examples
+    --------
+    >>> import jaxlogit as jl
+    >>> study = jl.Study(name="dose", seed=1, replicates=200, methods=["ml:wald"],
+    ...                  X=[[1, 0], [1, 1]], trials=[40, 40], truth={"x0": -1.0, "x1": 0.0},
+    ...                  grid={"truth.x1": [0.0, 0.5, 1.0]})
+    >>> ax = jl.plots.nested_loop(study.run(progress=False), "x1")
+    >>> ax.get_ylabel()
+    'coverage, x1'
     """
     studied.check_result(result)
     check_choice("measure", measure, tuple(MEASURES))

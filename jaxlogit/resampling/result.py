@@ -29,6 +29,14 @@ class Bootstrap:
     Every replicate is kept with its status, none is drawn again: coefficients that separation
     sends to infinity are ±inf and keep their rank, those that have no value are nan. What a
     replicate draws depends on seed, data set and its number alone.
+
+    Examples
+    --------
+    >>> import jaxlogit as jl
+    >>> X, y = [[1, d] for d in range(8)], [0, 1, 0, 0, 1, 0, 1, 1]
+    >>> boot = jl.bootstrap(X, y, replicates=20, scheme="score")
+    >>> len(boot.extend(30)), boot.replay(3).weights.shape, boot.moments().names
+    (50, (8,), ('x0', 'x1'))
     """
 
     _fit: Fit
@@ -272,13 +280,6 @@ class Bootstrap:
         ------
         ValueError
             Less than one, or a jackknife, which has one replicate for each unit.
-
-        Examples
-        --------
-        >>> import jaxlogit as jl
-        >>> X = [[1, dose] for dose in range(8)]
-        >>> len(jl.bootstrap(X, [0, 1, 0, 0, 1, 0, 1, 1], replicates=20).extend(30))
-        50
         """
         more = check_count("more", more, 1)
         if self.scheme == "jackknife":
@@ -318,10 +319,7 @@ class Bootstrap:
     def summary(self, level: float = 0.95, kind: str | None = None) -> str:
         """The bootstrap of one data set as text: estimates, bias, errors, interval, statuses.
 
-        Parameters
-        ----------
-        level, kind
-            As for `confint`, with its errors.
+        `level` and `kind` are those of `confint`, with its errors.
         """
         return tables.summary(self, level, kind)
 
