@@ -93,6 +93,13 @@ class TermTests(Record):
         AIC of the model without the term, for the likelihood-ratio test of a fit by maximum
         likelihood; else nan.
     method : str
+
+    Examples
+    --------
+    >>> import jaxlogit as jl
+    >>> found = jl.fit_formula("low ~ age + C(race)", "birthwt").drop_one()
+    >>> found.names, found.df, found.p_value.round(4)
+    (('age', 'C(race)'), array([1, 2]), array([0.2155, 0.1507]))
     """
 
     names: tuple[str, ...]

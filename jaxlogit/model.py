@@ -23,7 +23,7 @@ from jaxlogit import (
 )
 from jaxlogit.data import Models, check_choice, check_contrasts, check_level
 from jaxlogit.penalties import Penalty
-from jaxlogit.results import Interval, Prediction, Profile, Region, Separation, Test, tally
+from jaxlogit.results import Interval, Prediction, Profile, Region, Separation, Test
 from jaxlogit.solution import Solution
 from jaxlogit.tables import summary, tidy
 from jaxlogit.tables.summary import html
@@ -42,6 +42,12 @@ class Fit:
     Refers to the data it was fitted to, or to their distinct rows; what is large is computed
     when asked for. Results have no leading axis when one model was given as plain arrays. All
     arrays it hands out are read-only: copy one to change it.
+
+    Examples
+    --------
+    >>> import jaxlogit as jl
+    >>> jl.fit([[1, d] for d in range(6)], [0, 1, 1, 1, 2, 3], trials=3)
+    <Fit: 1 model, 6 rows, 2 coefficients; 1 CONVERGED>
     """
 
     _models: Models
@@ -102,16 +108,6 @@ class Fit:
         part = self._solution.take(index if self._which is None else self._which[index])
         origin = None if self._origin is None else self._origin.take(index)
         return replace(self, _models=models, _solution=part, _which=None, _origin=origin)
-
-    def __repr__(self) -> str:
-        """Shapes and a tally of statuses."""
-        p, used = self._models.n_terms, criteria.n_rows(self._models)
-        n = f"{used.min()}" if np.ptp(used) == 0 else f"{used.min()} to {used.max()}"
-        count = "1 model" if self._models.single else f"{self.n_models:,} models"
-        units = self._solution.sandwich
-        kind = "" if units is None else f", {units.layout.kind} covariance"
-        kind += "" if self._penalty is None else f", {penalties.word(self._penalty)}"
-        return f"<Fit: {count}, {n} rows, {p} coefficients{kind}; {tally(self.status)}>"
 
     def _method(self, method: str | None, *robust_ones: str) -> str:
         """The method asked for, or the default; robust and penalised fits have only some."""
@@ -245,9 +241,8 @@ class Fit:
         method = self._method(method, "wald")
         check_choice("solver", solver, SOLVERS)
         rows, labels = self._contrasts(contrasts, method)
-        ends = intervals.search(self._solution, rows, level, method, solver)
-        found = (ends.value, ends.status, ends.residual)
-        return Interval.of(found, self._out, level, method, labels)
+        value, status, _, residual = intervals.search(self._solution, rows, level, method, solver)
+        return Interval.of((value, status, residual), self._out, level, method, labels)
 
     def test(
         self,
@@ -291,10 +286,8 @@ class Fit:
         """
         rows, labels = data.check_term(term, self.names)
         rows, _ = self._contrasts(rows, "lr")
-        values = data.check_grid(grid)
-        found = profiles.find(self._solution, rows[0], values, len(self.names))
-        value, loglik, root, coef, status = map(self._out, found)
-        return Profile(value, loglik, root, coef, status, labels[0])
+        found = profiles.find(self._solution, rows[0], data.check_grid(grid), len(self.names))
+        return Profile(*map(self._out, found), labels[0])
 
     def region(self, terms: Any, level: float = 0.95, points: int = 64) -> Region:
         """The joint profile-likelihood region of two coefficients or contrasts.
@@ -305,8 +298,7 @@ class Fit:
         pair, _ = self._contrasts(pair, "lr")
         level, points = check_level(level), data.check_count("points", points, 4)
         found = profiles.region(self._solution, pair, level, points)
-        value, status, direction, ellipse = map(self._out, found)
-        return Region(value, status, direction, ellipse, level, labels)
+        return Region(*map(self._out, found), level, labels)
 
     def separation(self) -> Separation:
         """Whether finite estimates exist: by model, and by coefficient, with the direction."""
@@ -345,5 +337,6 @@ class Fit:
     to_frame = tidy.to_frame
     to_xarray = tidy.to_xarray
     glance = tidy.glance
+    __repr__ = summary.line
     summary = summary.text
     _repr_html_ = html

@@ -106,6 +106,14 @@ class Test(Record):
     status : int32 array like `statistic`
     method : str
     names : tuple of str
+
+    Examples
+    --------
+    >>> import jaxlogit as jl
+    >>> fit = jl.fit([[1, 0], [1, 1]], [10, 30], trials=[20, 50], names=["const", "group"])
+    >>> found = fit.test("score", contrasts="group")
+    >>> found.statistic.round(4), found.p_value.round(4)
+    (array([0.5833]), array([0.445]))
     """
 
     __test__ = False  # not a test case, whatever a test runner makes of the name
@@ -287,6 +295,13 @@ class Separation(Record):
         For a separated model the direction d, in the units of the coefficients, with
         x'd ≥ 0 in rows of successes and x'd ≤ 0 in rows of failures, to the rounding of the
         sums; else nan.
+
+    Examples
+    --------
+    >>> import jaxlogit as jl
+    >>> found = jl.fit([[1, 0], [1, 1]], [3, 9], trials=[7, 9]).separation()
+    >>> str(found.model), found.coefficient.tolist()
+    ('quasi', ['finite', '+inf'])
     """
 
     model: np.ndarray

@@ -29,6 +29,13 @@ def robust(fit: "Fit", kind: str | None = None, clusters: Any = None) -> "Fit":
     Standard errors, Wald intervals, and Wald and score tests are its own; kinds, clusters,
     weights, statuses and sources are documented in `jaxlogit.robust.sandwiched`. A fit by
     formula that was told of clusters has them as its own.
+
+    Examples
+    --------
+    >>> import jaxlogit as jl
+    >>> fit = jl.fit_formula("low ~ age", "birthwt")
+    >>> fit.std_error.round(4), fit.robust("HC3").std_error.round(4)
+    (array([0.7321, 0.0315]), array([0.6919, 0.0295]))
     """
     if clusters is None and fit._origin is not None and kind not in ROW_KINDS:
         clusters = fit._origin.clusters

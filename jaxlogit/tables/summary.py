@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxlogit import criteria, penalties
 from jaxlogit.core.status import Status
 from jaxlogit.results import tally
 from jaxlogit.tables import tidy
@@ -53,6 +54,17 @@ class Summary:
             f"<div><p>{head}</p><table><thead><tr>{first}{names}</tr></thead>"
             f"<tbody>{body}</tbody></table><p>{foot}</p></div>"
         )
+
+
+def line(fit: "Fit") -> str:
+    """Shapes and a tally of statuses."""
+    p, used = fit._models.n_terms, criteria.n_rows(fit._models)
+    rows = f"{used.min()}" if np.ptp(used) == 0 else f"{used.min()} to {used.max()}"
+    count = "1 model" if fit._models.single else f"{fit.n_models:,} models"
+    units, penalty = fit._solution.sandwich, fit._penalty
+    kind = "" if units is None else f", {units.layout.kind} covariance"
+    kind += "" if penalty is None else f", {penalties.word(penalty)}"
+    return f"<Fit: {count}, {rows} rows, {p} coefficients{kind}; {tally(fit.status)}>"
 
 
 def text(fit: "Fit", level: float = 0.95, method: str | None = None) -> str:

@@ -52,12 +52,8 @@ def members(thing: type) -> Iterator[tuple[str, object]]:
                     yield name, member
 
 
-# Still without an example of their own.
-WAITING = {"jaxlogit.Fit", "jaxlogit.Separation", "jaxlogit.Test"}
 UNSHOWN = {
     "jaxlogit.Bootstrap.to_parquet",  # writes a file; the README has it
-    "jaxlogit.Fit.robust",
-    "jaxlogit.Fit.separation",
     "jaxlogit.Interval.of",  # these two are made by the house
     "jaxlogit.Prediction.of",
 }
@@ -92,7 +88,7 @@ def test_functions_and_classes_have_an_example(name):
     thing = PUBLIC[name]
     record = hasattr(thing, "__dataclass_fields__") or hasattr(thing, "_fields")
     if not (record and thing.__name__ in returned()):
-        assert examples(thing.__doc__) or name in WAITING, f"{name} has no example"
+        assert examples(thing.__doc__), f"{name} has no example"
 
 
 @pytest.mark.parametrize("name", CLASSES)
