@@ -109,6 +109,9 @@ class Fit:
         origin = None if self._origin is None else self._origin.take(index)
         return replace(self, _models=models, _solution=part, _which=None, _origin=origin)
 
+    def __repr__(self) -> str:
+        return summary.line(self)
+
     def _method(self, method: str | None, *robust_ones: str) -> str:
         """The method asked for, or the default; robust and penalised fits have only some."""
         if self._solution.sandwich is not None:
@@ -287,7 +290,8 @@ class Fit:
         rows, labels = data.check_term(term, self.names)
         rows, _ = self._contrasts(rows, "lr")
         found = profiles.find(self._solution, rows[0], data.check_grid(grid), len(self.names))
-        return Profile(*map(self._out, found), labels[0])
+        value, loglik, root, coef, status = map(self._out, found)
+        return Profile(value, loglik, root, coef, status, labels[0])
 
     def region(self, terms: Any, level: float = 0.95, points: int = 64) -> Region:
         """The joint profile-likelihood region of two coefficients or contrasts.
@@ -298,7 +302,8 @@ class Fit:
         pair, _ = self._contrasts(pair, "lr")
         level, points = check_level(level), data.check_count("points", points, 4)
         found = profiles.region(self._solution, pair, level, points)
-        return Region(*map(self._out, found), level, labels)
+        value, status, direction, ellipse = map(self._out, found)
+        return Region(value, status, direction, ellipse, level, labels)
 
     def separation(self) -> Separation:
         """Whether finite estimates exist: by model, and by coefficient, with the direction."""
@@ -337,6 +342,5 @@ class Fit:
     to_frame = tidy.to_frame
     to_xarray = tidy.to_xarray
     glance = tidy.glance
-    __repr__ = summary.line
     summary = summary.text
     _repr_html_ = html

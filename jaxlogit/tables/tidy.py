@@ -20,12 +20,31 @@ def to_frame(
     Columns: model, term, estimate, std_error, statistic, p_value, conf_low, conf_high,
     status; intervals and tests by `method`; before them the group's label, where there are
     groups. With `exponentiate` estimate and ends are odds ratios; std_error never is.
+
+    Examples
+    --------
+    >>> import jaxlogit as jl
+    >>> fit = jl.fit_formula("low ~ age", "birthwt", by="smoke")
+    >>> fit.to_frame()[["smoke", "term", "estimate", "conf_low"]].round(3)
+       smoke       term  estimate  conf_low
+    0      0  Intercept     0.805    -1.157
+    1      0        age    -0.083    -0.176
+    2      1  Intercept    -0.158    -2.349
+    3      1        age    -0.010    -0.105
     """
     return frame(terms(fit, level, fit._method(method, "wald"), exponentiate))
 
 
 def to_xarray(fit: "Fit", level: float = 0.95, method: str | None = None) -> Any:
-    """The tidy table as an xarray data set, model × term, with statuses by their codes."""
+    """The tidy table as an xarray data set, model × term, with statuses by their codes.
+
+    Examples
+    --------
+    >>> import jaxlogit as jl
+    >>> found = jl.fit_formula("low ~ age", "birthwt", by="smoke").to_xarray()
+    >>> dict(found.sizes), found["group"].values
+    ({'model': 2, 'term': 2}, array([0, 1]))
+    """
     return array(fit, level, fit._method(method, "wald"))
 
 
@@ -34,6 +53,13 @@ def glance(fit: "Fit") -> Any:
 
     Columns: n_obs, null_deviance, df_null, deviance, df_residual, loglik, aic, bic, n_steps,
     status. The null model has the intercept alone.
+
+    Examples
+    --------
+    >>> import jaxlogit as jl
+    >>> jl.fit_formula("low ~ age", "birthwt").glance()[["n_obs", "deviance", "aic"]].round(2)
+       n_obs  deviance     aic
+    0    189    231.91  235.91
     """
     return frame(models(fit))
 
