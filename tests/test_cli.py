@@ -83,6 +83,18 @@ def test_exact_prints_tables_and_writes_csv(folder, tmp_path, capsys):
     assert (table.coverage_mcse == 0).all()
 
 
+def test_json_has_every_measure_and_status(store, folder, capsys):
+    for words in (["summary", str(store)], ["exact", str(folder / "mini.toml")]):
+        assert main(["study", *words, "--json"]) == 0
+        found = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+        assert found["name"] == "mini"
+        first = found["measures"][0]
+        assert 0.6 < first["coverage"] <= 1 and first["term"] == "Intercept"
+        assert found["statuses"][0]["converged"] > 0
+    assert main(["datasets", "--json"]) == 0
+    assert "birthwt" in [row["name"] for row in json.loads(capsys.readouterr().out)]
+
+
 def test_second_run_has_nothing_to_do(folder, store, capsys):
     assert main(["study", "run", str(folder / "mini.toml"), "--store", str(store)]) == 0
     assert "nothing left to compute" in capsys.readouterr().err

@@ -2,10 +2,13 @@
 
 import argparse
 
+from jaxlogit.cli.shared import print_json
+
 
 def add(commands: argparse._SubParsersAction) -> None:
     """Add the command."""
     command = commands.add_parser("datasets", help="list the bundled data sets")
+    command.add_argument("--json", action="store_true", help="print a JSON array")
     command.set_defaults(command=run)
 
 
@@ -17,5 +20,9 @@ def run(options: argparse.Namespace) -> None:
     rows = []
     for name in datasets.names():
         data = datasets.load(name)
-        rows.append([name, str(len(next(iter(data.columns.values())))), data.formula])
-    print(table(["name", "rows", "formula"], rows))
+        rows.append([name, len(next(iter(data.columns.values()))), data.formula])
+    header = ["name", "rows", "formula"]
+    if options.json:
+        print_json([dict(zip(header, row, strict=True)) for row in rows])
+    else:
+        print(table(header, [[str(cell) for cell in row] for row in rows]))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jaxlogit.cli.shared import terminable
+from jaxlogit.cli.shared import print_json, terminable
 
 if TYPE_CHECKING:
     from jaxlogit.study import ExactResult, StudyResult
@@ -51,6 +51,7 @@ def add(commands: argparse._SubParsersAction) -> None:
             "--csv", type=Path, metavar="FILE", help="write every measure to a CSV file"
         )
         form.add_argument("--markdown", action="store_true", help="print Markdown tables")
+        form.add_argument("--json", action="store_true", help="print every measure as JSON")
     latex = "print the table of coverages in LaTeX"
     forms[summary].add_argument("--latex", action="store_true", help=latex)
     summary.set_defaults(command=_summary)
@@ -115,6 +116,9 @@ def _summary(options: argparse.Namespace) -> None:
     from jaxlogit.report import study_text
 
     result = _opened(options.store)
+    if options.json:
+        print_json(_document(result))
+        return
     text = study_text(result, differences=options.differences, markdown=options.markdown)
     print(result.to_latex() if options.latex else text, end="")
     _write_csv(result, options.csv)
@@ -125,9 +129,20 @@ def _exact(options: argparse.Namespace) -> None:
     from jaxlogit.study import Study
 
     result = Study.from_toml(options.study).exact()
+    if options.json:
+        print_json(_document(result))
+        return
     text = exact_text(result, differences=options.differences, markdown=options.markdown)
     print(text, end="")
     _write_csv(result, options.csv)
+
+
+def _document(result: "StudyResult | ExactResult") -> dict:
+    return {
+        "name": result.record.name,
+        "measures": result.summary(),
+        "statuses": result.statuses(),
+    }
 
 
 def _report(options: argparse.Namespace) -> None:

@@ -22,35 +22,30 @@ def divide(made: Design, by: str) -> tuple[np.ndarray, dict[str, Any]]:
     """
     assert made.groups is not None
     codes, labels = pd.factorize(made.groups, sort=True)
-    order = np.argsort(codes, kind="stable")
     sizes = np.bincount(codes, minlength=len(labels))
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     largest = int(sizes.max())
     memory.demand(
         8 * len(labels) * largest * (made.X.shape[1] + 4),
         f"{len(labels):,} groups, each with as many rows as the largest ({largest:,}),",
     )
-    group = codes[order]
-    place = np.arange(len(order)) - starts[group]
-    X = made.X[order]
-    _warn_of_absent(made, codes, np.asarray(labels), by)
+    labels = np.asarray(labels)
+    _warn_of_absent(made, codes, labels, by)
+    order = np.argsort(codes, kind="stable")
+    starts = np.cumsum(sizes) - sizes
+    place = np.empty(len(codes), np.intp)
+    place[order] = np.arange(len(codes)) - starts[codes[order]]
 
     def spread(values: np.ndarray | None) -> np.ndarray | None:
         if values is None:
             return None
         out = np.zeros((len(labels), largest, *values.shape[1:]))
-        out[group, place] = values
+        out[codes, place] = values
         return out
 
-    weights = np.ones(len(order)) if made.weights is None else made.weights[order]
-    arrays = {
-        "X": spread(X),
-        "y": spread(made.y[order]),
-        "trials": spread(None if made.trials is None else made.trials[order]),
-        "weights": None if made.weights is None and np.ptp(sizes) == 0 else spread(weights),
-        "offset": spread(None if made.offset is None else made.offset[order]),
-    }
-    return np.asarray(labels), arrays
+    ragged = made.weights is None and np.ptp(sizes) > 0
+    arrays = {name: spread(getattr(made, name)) for name in ("X", "y", "trials", "offset")}
+    arrays["weights"] = spread(np.ones(len(codes)) if ragged else made.weights)
+    return labels, arrays
 
 
 def _warn_of_absent(made: Design, codes: np.ndarray, labels: np.ndarray, by: str) -> None:
