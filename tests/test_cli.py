@@ -1,5 +1,6 @@
 """The command line: exit statuses, one line for bad input, and the whole way of a study."""
 
+import json
 import os
 import re
 import signal
