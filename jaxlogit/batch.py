@@ -7,19 +7,15 @@ small) or to all local devices in turn, and gathers NumPy results. Beside the re
 is that of a few blocks, whatever the number of models.
 """
 
-import gc
 import math
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from contextvars import ContextVar
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
 
-from jaxlogit import memory
+from jaxlogit import forms, memory
 from jaxlogit.cores import n_threads, spread
 
 BLOCK_ELEMENTS = 1 << 17  # numbers in one row array of a block: it fits a core's cache
@@ -31,14 +27,6 @@ SMALL_BLOCKS = (1, 16, 272)  # few sizes, so that few shapes are compiled
 MANY_BLOCKS = 6
 REGISTER = 16  # numbers in single precision in the widest vector registers
 ALIAS = 256  # numbers: rows that are a multiple of it apart share lines of the first cache
-LAPACK = set("cholesky eigh geqrf householder_product lu qr svd triangular_solve".split())
-CPU_OPTIONS = {"xla_cpu_prefer_vector_width": 512}  # where there are such registers; XLA's is 256
-# Half the time to compile; loops over rows then take two to six times as long.
-HURRIED: dict[str, int | bool] = {"xla_backend_optimization_level": 0}
-if jax.__version_info__ < (0, 11):  # XLA has no such option later
-    HURRIED["xla_cpu_use_fusion_emitters"] = False
-IN_ORDER = {"xla_cpu_multi_thread_eigen": False}
-MOST_COMPILED = 48  # kept at a time; a study's cell with every method needs about 30
 
 
 def block_size(n_models: int, row_elements: int, part: bool = False, searches: int = 1) -> int:
@@ -81,122 +69,7 @@ def _suited(largest: int, searches: int) -> int:
     return largest
 
 
-class _Form:
-    """A task over a batch, whether it was compiled, and whether its blocks take turns.
-
-    On the CPU XLA's LAPACK routines share a batch among the threads that also run whole blocks
-    and operations: two that wait for each other's threads wait for ever. So blocks of a task
-    with such routines take turns, also those of calls from other threads, and their operations
-    are compiled to follow one another.
-    """
-
-    def __init__(self, task: Callable, options: tuple):
-        def many(lanes, shared):
-            return jax.vmap(lambda lane: task(lane, shared, **dict(options)))(lanes)
-
-        self.on_cpu = jax.default_backend() == "cpu"
-        self.many = many
-        self.options = CPU_OPTIONS | (HURRIED if _in_a_hurry.get() else {}) if self.on_cpu else {}
-        self.call = jax.jit(many, compiler_options=self.options)
-        self.ready = False
-        self.turns: AbstractContextManager = nullcontext()
-
-    def prepare(self, lanes, shared) -> None:
-        """Look for LAPACK's routines; JAX keeps the trace for the call that follows."""
-        operations = _primitives(self.call.trace(lanes, shared).jaxpr)
-        if self.on_cpu and not LAPACK.isdisjoint(operations):
-            self.turns = _turns
-            self.call = jax.jit(self.many, compiler_options=self.options | IN_ORDER)
-
-
-class _Uncollected:
-    """No garbage collection meanwhile: a trace is millions of objects in use, and few cycles.
-
-    Looking through them again and again takes a fifth of the time to trace and compile.
-    """
-
-    def __init__(self):
-        self._lock = threading.Lock()
-        self._inside = 0
-        self._was_on = False
-
-    def __enter__(self) -> None:
-        with self._lock:
-            if not self._inside:
-                self._was_on = gc.isenabled()
-                gc.disable()
-            self._inside += 1
-
-    def __exit__(self, *_error) -> None:
-        with self._lock:
-            self._inside -= 1
-            if not self._inside and self._was_on:
-                gc.enable()
-
-
-def _primitives(jaxpr) -> Iterator[str]:
-    """Names of all operations of a traced function, those of loops and branches among them."""
-    for equation in jaxpr.eqns:
-        yield equation.primitive.name
-        for value in jax.tree.leaves(tuple(equation.params.values())):
-            inner = getattr(value, "jaxpr", value)
-            if hasattr(inner, "eqns"):
-                yield from _primitives(inner)
-
-
-class _Compiled:
-    """The compiled forms of tasks, one for each task, options and shapes, the latest few.
-
-    Each holds hundreds of the memory mappings that a process may have (65,530 under Linux), and
-    one that has no more of them is ended by the operating system: a loop over a few hundred data
-    sets of different lengths would be.
-    """
-
-    def __init__(self):
-        self._forms: OrderedDict = OrderedDict()
-        self._lock = threading.Lock()
-
-    def __call__(self, task: Callable, options: tuple, shapes: tuple) -> "_Form":
-        """`task` over a leading axis of `lanes`, with `shared` common to all."""
-        key = (task, options, shapes, _in_a_hurry.get())
-        with self._lock:
-            if key not in self._forms:
-                self._forms[key] = _Form(task, options)
-            self._forms.move_to_end(key)
-            while len(self._forms) > MOST_COMPILED:
-                self._forms.popitem(last=False)[1].call.clear_cache()
-            return self._forms[key]
-
-    def at_least(self, size: int, task: Callable, options: tuple, shapes: tuple) -> int:
-        """The size of a form made in a hurry that takes blocks of `size`; itself if there is none.
-
-        Padding costs less than compiling another size would.
-        """
-        with self._lock:
-            made = [
-                key[2][0] for key in self._forms
-                if key[:2] == (task, options) and key[2][1:] == shapes and key[3]
-            ]  # fmt: skip
-        return min((other for other in made if other >= size), default=size)
-
-    def __len__(self) -> int:
-        return len(self._forms)
-
-
-_compiled = _Compiled()
-_turns = threading.Lock()
-_uncollected = _Uncollected()
-_in_a_hurry = ContextVar("_in_a_hurry", default=False)
-
-
-@contextmanager
-def hurried() -> Iterator[None]:
-    """Compile what runs inside quickly rather than well: for work that takes less than that."""
-    before = _in_a_hurry.set(True)
-    try:
-        yield
-    finally:
-        _in_a_hurry.reset(before)
+_compiled = forms.Forms()
 
 
 def run(
@@ -250,7 +123,7 @@ def run(
     size = size or block_size(count, row_elements, part or index is not None, searches)
     key = tuple(sorted(options.items()))
     shapes = _shapes(lanes, shared)
-    if _in_a_hurry.get():
+    if forms.in_a_hurry():
         size = _compiled.at_least(size, task, key, shapes)
     while True:
         form = _compiled(task, key, (size, *shapes))
@@ -268,12 +141,12 @@ def run(
 class _Job:
     """One pass of a compiled task over all models, in blocks of one size."""
 
-    def __init__(self, form: _Form, lanes, shared, index, count: int, size: int):
+    def __init__(self, form: forms.Form, lanes, shared, index, count: int, size: int):
         self.form, self.lanes, self.index = form, lanes, index
         self.count, self.size = count, size
         self.starts = range(0, max(count, 1), size)
         self.devices = jax.local_devices()[: len(self.starts)]
-        with jax.enable_x64(True):
+        with forms.exactly():
             self.copies = [jax.device_put(shared, device) for device in self.devices]
         self.out: list = []
         self.making_room = threading.Lock()
@@ -282,7 +155,7 @@ class _Job:
         """The results; `block_bytes` is what one block takes on its device while it runs."""
         alone = 0 if self.form.ready else 1
         if alone:  # so that it is compiled once
-            with _uncollected:
+            with forms.uncollected:
                 self.block(0)
             self.form.ready = True
         rest = range(alone, len(self.starts))
@@ -303,7 +176,7 @@ class _Job:
         """Run one block, and put what it gives in its place."""
         start, stop = self.starts[number], min(self.starts[number] + self.size, self.count)
         which = number % len(self.devices)
-        with jax.enable_x64(True), jax.default_device(self.devices[which]):
+        with forms.exactly(), jax.default_device(self.devices[which]):
             piece = _slice(self.lanes, self.index, start, stop, self.size)
             if not self.form.ready:
                 self.form.prepare(piece, self.copies[which])

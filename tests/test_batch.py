@@ -4,12 +4,13 @@ import gc
 import subprocess
 import sys
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import jaxlogit
-from jaxlogit import batch
+from jaxlogit import batch, forms
 from jaxlogit.core.working import Arrays
 
 ROUNDING = 1e-9
@@ -187,7 +188,7 @@ def test_arrays_are_a_tree_of_the_given_fields_only():
 
 def test_the_latest_few_compiled_forms_are_kept(monkeypatch):
     """Each holds hundreds of memory mappings, and a process may have only so many."""
-    monkeypatch.setattr(batch, "MOST_COMPILED", 3)
+    monkeypatch.setattr(forms, "MOST_COMPILED", 3)
     coef = []
     for n in (21, 22, 23, 24, 21):
         random = np.random.default_rng(n)
@@ -201,14 +202,14 @@ def test_work_in_a_hurry_has_the_same_results_from_fewer_forms(problem, monkeypa
     X, y, _ = problem
     expected = jaxlogit.fit(X, y)
     well = expected.confint()
-    monkeypatch.setattr(batch, "_compiled", batch._Compiled())
-    with batch.hurried():
+    monkeypatch.setattr(batch, "_compiled", forms.Forms())
+    with forms.hurried():
         many = jaxlogit.fit(X, np.tile(y, (60, 1)))
-        forms = len(batch._compiled)
+        made = len(batch._compiled)
         fit = jaxlogit.fit(X, y)  # in a larger form's blocks
-        assert len(batch._compiled) == forms
+        assert len(batch._compiled) == made
         ends = fit.confint()
-        forms = len(batch._compiled)
+        made = len(batch._compiled)
     assert {form.options["xla_backend_optimization_level"]
             for form in batch._compiled._forms.values()} == {0}  # fmt: skip
     np.testing.assert_allclose(fit.coef, expected.coef, rtol=ROUNDING, atol=ROUNDING)
@@ -216,7 +217,7 @@ def test_work_in_a_hurry_has_the_same_results_from_fewer_forms(problem, monkeypa
     np.testing.assert_array_equal(ends.lower_status, well.lower_status)
     np.testing.assert_array_equal(many.coef[:B], fit.coef)
     jaxlogit.fit(X, y)
-    assert len(batch._compiled) > forms  # what is not in a hurry is compiled well
+    assert len(batch._compiled) > made  # what is not in a hurry is compiled well
 
 
 def test_garbage_is_collected_again_after_a_failure():
@@ -239,12 +240,36 @@ def test_compilations_do_not_depend_on_the_number_of_models(problem, monkeypatch
     X, y, _ = problem
     many = np.tile(y[jaxlogit.fit(X, y).status == 0], (60, 1))
 
-    def forms(count):
-        monkeypatch.setattr(batch, "_compiled", batch._Compiled())
+    def made(count):
+        monkeypatch.setattr(batch, "_compiled", forms.Forms())
         jaxlogit.fit(X, many[:count]).confint(method="lr")
         return len(batch._compiled)
 
-    assert forms(1000) == forms(3000) <= 4
+    assert made(1000) == made(3000) <= 4
+
+
+def test_single_precision_is_not_rounded_further(monkeypatch):
+    """Accelerators round the factors of products in single precision unless told not to."""
+    asked = []
+    traced = forms._primitives
+
+    def noted(jaxpr):
+        for equation in jaxpr.eqns:
+            if equation.primitive.name == "dot_general":
+                asked.append((equation.invars[0].aval.dtype, equation.params["precision"]))
+            for value in jax.tree.leaves(tuple(equation.params.values())):
+                inner = getattr(value, "jaxpr", value)
+                if hasattr(inner, "eqns"):
+                    noted(inner)
+        return traced(jaxpr)
+
+    monkeypatch.setattr(forms, "_primitives", noted)
+    monkeypatch.setattr(batch, "_compiled", forms.Forms())
+    random = np.random.default_rng(6)
+    X = np.column_stack([np.ones(50), random.normal(size=(50, 2))])
+    jaxlogit.fit(X, random.random((20, 50)) < 0.4).confint()
+    single = {precision for dtype, precision in asked if dtype == np.float32}
+    assert single == {(jax.lax.Precision.HIGHEST, jax.lax.Precision.HIGHEST)}
 
 
 DEADLOCK = """
@@ -275,11 +300,11 @@ def test_blocks_with_lapack_do_not_wait_for_each_other_for_ever():
 
 def test_only_blocks_with_lapack_take_turns(monkeypatch):
     def alone(p):
-        monkeypatch.setattr(batch, "_compiled", batch._Compiled())
+        monkeypatch.setattr(batch, "_compiled", forms.Forms())
         random = np.random.default_rng(p)
         X = np.column_stack([np.ones(90), random.normal(size=(90, p - 1))])
         jaxlogit.fit(X, random.random((40, 90)) < 0.5)
-        return [form.turns is batch._turns for form in batch._compiled._forms.values()]
+        return [form.turns is forms.TURNS for form in batch._compiled._forms.values()]
 
     assert not any(alone(3))
     assert all(alone(17))  # too many columns to unroll

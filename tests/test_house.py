@@ -14,7 +14,7 @@ HOUSE = Path(jaxlogit.__file__).parent
 FLOORS = (
     "compiled cores memory",
     "checks",
-    "core datasets",
+    "core datasets forms",
     "batch results rows text",
     "data",
     "alike clusters penalties solution frame",

@@ -7,7 +7,7 @@ import pytest
 from oracles import information, loglik, model, score, unpack
 
 import jaxlogit
-from jaxlogit import batch
+from jaxlogit import batch, forms
 from jaxlogit.core import likelihood, linalg
 from jaxlogit.core.likelihood import Rows
 
@@ -182,7 +182,7 @@ def test_a_long_model_is_the_sum_of_its_parts(monkeypatch):
     y = random.random((2, 20_500)) < 0.3
     found = jaxlogit.fit(X, y)
     monkeypatch.setattr(likelihood, "MANY_ROWS", 1 << 30)
-    monkeypatch.setattr(batch, "_compiled", batch._Compiled())
+    monkeypatch.setattr(batch, "_compiled", forms.Forms())
     plain = jaxlogit.fit(X, y)
     np.testing.assert_allclose(found.coef, plain.coef, rtol=1e-10)
     np.testing.assert_allclose(found.std_error, plain.std_error, rtol=1e-10)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import jaxlogit
-from jaxlogit import batch, memory
+from jaxlogit import batch, forms, memory
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def problem():
 def exhausted(limit, monkeypatch):
     """Forms of more than `limit` models find no memory; sizes that were tried."""
     tried = []
-    make = batch._Form.__init__
+    make = forms.Form.__init__
 
     def with_a_limit(self, task, options):
         make(self, task, options)
@@ -41,8 +41,8 @@ def exhausted(limit, monkeypatch):
 
         self.call = Call()
 
-    monkeypatch.setattr(batch, "_compiled", batch._Compiled())
-    monkeypatch.setattr(batch._Form, "__init__", with_a_limit)
+    monkeypatch.setattr(batch, "_compiled", forms.Forms())
+    monkeypatch.setattr(forms.Form, "__init__", with_a_limit)
     return tried
 
 

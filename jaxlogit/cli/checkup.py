@@ -9,8 +9,8 @@ from functools import cache
 import numpy as np
 
 from jaxlogit import datasets
-from jaxlogit.batch import hurried
 from jaxlogit.core.status import Status
+from jaxlogit.forms import hurried
 from jaxlogit.front import fit
 from jaxlogit.model import Fit
 from jaxlogit.results import Interval

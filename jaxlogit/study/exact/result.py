@@ -13,8 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from jaxlogit import memory
-from jaxlogit.batch import hurried
 from jaxlogit.core.status import Status
+from jaxlogit.forms import hurried
 from jaxlogit.study.computing.progress import LINE_SECONDS
 from jaxlogit.study.computing.tabulate import tabulate
 from jaxlogit.study.design.cells import Cell

@@ -1,0 +1,152 @@
+"""Compiled forms of tasks: how XLA compiles them, which are kept, which have to take turns."""
+
+import gc
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
+
+import jax
+
+LAPACK = set("cholesky eigh geqrf householder_product lu qr svd triangular_solve".split())
+CPU_OPTIONS = {"xla_cpu_prefer_vector_width": 512}  # where there are such registers; XLA's is 256
+# Half the time to compile; loops over rows then take two to six times as long.
+HURRIED: dict[str, int | bool] = {"xla_backend_optimization_level": 0}
+if jax.__version_info__ < (0, 11):  # XLA has no such option later
+    HURRIED["xla_cpu_use_fusion_emitters"] = False
+IN_ORDER = {"xla_cpu_multi_thread_eigen": False}
+MOST_COMPILED = 48  # kept at a time; a study's cell with every method needs about 30
+
+
+class Form:
+    """A task over a batch, whether it was compiled, and whether its blocks take turns.
+
+    On the CPU XLA's LAPACK routines share a batch among the threads that also run whole blocks
+    and operations: two that wait for each other's threads wait for ever. So blocks of a task
+    with such routines take turns, also those of calls from other threads, and their operations
+    are compiled to follow one another.
+    """
+
+    def __init__(self, task: Callable, options: tuple):
+        def many(lanes, shared):
+            return jax.vmap(lambda lane: task(lane, shared, **dict(options)))(lanes)
+
+        self.on_cpu = jax.default_backend() == "cpu"
+        self.many = many
+        self.options = CPU_OPTIONS | (HURRIED if _in_a_hurry.get() else {}) if self.on_cpu else {}
+        self.call = jax.jit(many, compiler_options=self.options)
+        self.ready = False
+        self.turns: AbstractContextManager = nullcontext()
+
+    def prepare(self, lanes, shared) -> None:
+        """Look for LAPACK's routines; JAX keeps the trace for the call that follows."""
+        operations = _primitives(self.call.trace(lanes, shared).jaxpr)
+        if self.on_cpu and not LAPACK.isdisjoint(operations):
+            self.turns = TURNS
+            self.call = jax.jit(self.many, compiler_options=self.options | IN_ORDER)
+
+
+@contextmanager
+def exactly() -> Iterator[None]:
+    """Double precision, and products of single precision in all of its digits.
+
+    Accelerators otherwise round the factors of these to 10 bits (TF32), and hardly a first step
+    in single precision would come near enough for the last one.
+    """
+    with jax.enable_x64(True), jax.default_matmul_precision("highest"):
+        yield
+
+
+class _Uncollected:
+    """No garbage collection meanwhile: a trace is millions of objects in use, and few cycles.
+
+    Looking through them again and again takes a fifth of the time to trace and compile.
+    """
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._was_on = False
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._was_on = gc.isenabled()
+                gc.disable()
+            self._inside += 1
+
+    def __exit__(self, *_error) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside and self._was_on:
+                gc.enable()
+
+
+def _primitives(jaxpr) -> Iterator[str]:
+    """Names of all operations of a traced function, those of loops and branches among them."""
+    for equation in jaxpr.eqns:
+        yield equation.primitive.name
+        for value in jax.tree.leaves(tuple(equation.params.values())):
+            inner = getattr(value, "jaxpr", value)
+            if hasattr(inner, "eqns"):
+                yield from _primitives(inner)
+
+
+class Forms:
+    """The compiled forms of tasks, one for each task, options and shapes, the latest few.
+
+    Each holds hundreds of the memory mappings that a process may have (65,530 under Linux), and
+    one that has no more of them is ended by the operating system: a loop over a few hundred data
+    sets of different lengths would be.
+    """
+
+    def __init__(self):
+        self._forms: OrderedDict = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __call__(self, task: Callable, options: tuple, shapes: tuple) -> "Form":
+        """`task` over a leading axis of `lanes`, with `shared` common to all."""
+        key = (task, options, shapes, _in_a_hurry.get())
+        with self._lock:
+            if key not in self._forms:
+                self._forms[key] = Form(task, options)
+            self._forms.move_to_end(key)
+            while len(self._forms) > MOST_COMPILED:
+                self._forms.popitem(last=False)[1].call.clear_cache()
+            return self._forms[key]
+
+    def at_least(self, size: int, task: Callable, options: tuple, shapes: tuple) -> int:
+        """The size of a form made in a hurry that takes blocks of `size`; itself if there is none.
+
+        Padding costs less than compiling another size would.
+        """
+        with self._lock:
+            made = [
+                key[2][0] for key in self._forms
+                if key[:2] == (task, options) and key[2][1:] == shapes and key[3]
+            ]  # fmt: skip
+        return min((other for other in made if other >= size), default=size)
+
+    def __len__(self) -> int:
+        return len(self._forms)
+
+
+TURNS = threading.Lock()
+uncollected = _Uncollected()
+_in_a_hurry = ContextVar("_in_a_hurry", default=False)
+
+
+@contextmanager
+def hurried() -> Iterator[None]:
+    """Compile what runs inside quickly rather than well: for work that takes less than that."""
+    before = _in_a_hurry.set(True)
+    try:
+        yield
+    finally:
+        _in_a_hurry.reset(before)
+
+
+def in_a_hurry() -> bool:
+    """Whether this is inside `hurried`."""
+    return _in_a_hurry.get()
