@@ -387,8 +387,8 @@ def test_trials_go_with_counts_only():
 
 
 def test_wrong_types():
-    with pytest.raises(TypeError, match="table must be a pandas DataFrame, found dict"):
-        design("low ~ age", {"low": [1]})  # pyright: ignore[reportArgumentType]
+    with pytest.raises(TypeError, match="data must be a table .* found list"):
+        design("low ~ age", [[1, 2]])
     with pytest.raises(TypeError, match="formula must be text, found int"):
         design(3, TABLE)  # pyright: ignore[reportArgumentType]
     with pytest.raises(TypeError, match="weights must name a column, found list"):

@@ -10,7 +10,7 @@ from typing import Any
 
 BASE = ("jax", "jaxlib", "numpy", "optax", "scipy")
 EXTRAS = {
-    "study": ("formulaic", "jinja2", "pandas", "pyarrow", "rich", "shtab"),
+    "study": ("formulaic", "jinja2", "narwhals", "pandas", "pyarrow", "rich", "shtab"),
     "cluster": ("distributed",),
     "plots": ("matplotlib",),
     "frames": ("polars", "xarray"),
