@@ -45,7 +45,7 @@ def pictures(page: Path) -> set[str]:
 
 
 def main() -> None:
-    """Draw every picture again, the same to the last byte where nothing has changed."""
+    """Draw every picture again, without a date or random names in the files."""
     os.environ["SOURCE_DATE_EPOCH"] = "0"
     import matplotlib
 
