@@ -387,7 +387,7 @@ def test_trials_go_with_counts_only():
 
 
 def test_wrong_types():
-    with pytest.raises(TypeError, match="data must be a table .* found list"):
+    with pytest.raises(TypeError, match=r"data must be a table .* found list"):
         design("low ~ age", [[1, 2]])
     with pytest.raises(TypeError, match="formula must be text, found int"):
         design(3, TABLE)  # pyright: ignore[reportArgumentType]
