@@ -79,7 +79,7 @@ def test_extras_are_those_of_the_project():
     for extra, names in doctor.EXTRAS.items():
         listed = [line.partition(">=")[0] for line in project["optional-dependencies"][extra]]
         assert names == tuple(name for name in listed if not name.startswith("jaxlogit"))
-    internal = {"test", "benchmark", "cuda", "all"}
+    internal = {"docs", "test", "benchmark", "cuda", "all"}
     assert project["optional-dependencies"].keys() - internal == doctor.EXTRAS.keys()
     listed = {line.partition(">=")[0] for line in project["dependencies"]}
     assert listed == set(doctor.BASE)
