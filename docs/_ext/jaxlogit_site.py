@@ -109,6 +109,21 @@ def studies(records: list[Record]) -> Iterator[str]:
         ])  # fmt: skip
 
 
+def frames(records: list[Record]) -> Iterator[str]:
+    """Groups of rows from a table, and a large file, by formula."""
+    for record in records:
+        if not (found := record.get("frames")):
+            continue
+        task = f"{found['groups']:,} groups, {found['rows']:,} rows"
+        rows = [[f"jaxlogit, {task}", number(found["seconds"])]]
+        rows += [["the same, first call of a process", number(found["first_s"])]]
+        rows += [[f"a loop: {peer}", number(taken)] for peer, taken in found["loops_s"].items()]
+        large = found["large"]
+        rows += [[f"jaxlogit, one model from a file of {large['rows']:,} rows; again",
+                  f"{number(large['seconds'])}; {number(large['again_s'])}"]]  # fmt: skip
+        yield from table(["", "seconds"], rows)
+
+
 def memory(records: list[Record]) -> Iterator[str]:
     """A million replicates in one call."""
     for record in records:
@@ -124,7 +139,8 @@ def memory(records: list[Record]) -> Iterator[str]:
 
 
 TABLES: dict[str, Callable[[list[Record]], Iterator[str]]] = {
-    made.__name__: made for made in (machines, workloads, bootstrap, growth, studies, memory)
+    made.__name__: made
+    for made in (machines, workloads, bootstrap, growth, frames, studies, memory)
 }
 
 
