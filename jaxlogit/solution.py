@@ -135,10 +135,20 @@ class Solution:
     @property
     def row_elements(self) -> int:
         """Numbers in one row array of one model."""
-        p = self.coef.shape[1]
-        if self.shared.columns is None or not linalg.unrolls(p):
-            return self.n_rows * p
-        return self.n_rows * (1 if self.shared.strength is None else FIRTH_ARRAYS)
+        return self.elements(1)
+
+    def elements(self, searches: int) -> int:
+        """Numbers in the row arrays of one of so many searches that a model makes at a time.
+
+        They share the model's own design; with many columns each weighs it for itself.
+        """
+        n, p = self.n_rows, self.coef.shape[1]
+        if not linalg.unrolls(p):
+            return n * p
+        arrays = 1 if self.shared.strength is None else FIRTH_ARRAYS
+        if self.shared.columns is None:
+            return n * p if searches == 1 else n * arrays + -(-n * p // searches)
+        return n * arrays
 
     def run(
         self, task, common=(), index=None, searches=1, own=("coef", "loglik"), extra=(), *,
@@ -154,8 +164,8 @@ class Solution:
         arrays = (*(getattr(self, name) for name in own), *extra)
         return batch.run(
             _Task(task, count > FEW), len(self.status), (lanes, *arrays), (shared, common),
-            row_elements=self.row_elements, index=index, part=self.part, searches=searches,
-            **options,
+            row_elements=self.elements(searches), index=index, part=self.part,
+            searches=searches, **options,
         )  # fmt: skip
 
     def run_rows(
