@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxlogit import robust
+from jaxlogit import memory, robust
 from jaxlogit.core import tails
 from jaxlogit.core.status import Status
 from jaxlogit.data import Models
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from jaxlogit.model import Fit
 
 SPANNED = 1e-8
-"""Of a column's length, what may lie outside the larger model's columns by rounding."""
+"""Of a column's variation, what may lie outside the larger model's columns."""
+
+ROUNDING = 1e-13
+"""The same of its length: what rounding leaves of a column far from 0."""
 
 
 MEASURES = ("loglik", "deviance", "aic", "bic")
@@ -46,6 +49,8 @@ class Comparison(Record):
         smaller model came out more likely than the larger one.
     names : tuple of str
         Their formulas, or "fit 1", "fit 2", ….
+    by, groups : str and (B,) array, or None
+        The column that divides the rows, and its value for each model.
     """
 
     n_params: np.ndarray
@@ -59,6 +64,8 @@ class Comparison(Record):
     log_p: np.ndarray
     status: np.ndarray
     names: tuple[str, ...]
+    by: str | None = None
+    groups: np.ndarray | None = None
 
     def to_frame(self) -> Any:
         """A pandas table: a row for each model and fit."""
@@ -73,7 +80,7 @@ class Comparison(Record):
             "p_value": np.ravel(self.p_value),
             "status": np.ravel(tidy.words(self.status)),
         }
-        return tidy.frame(flat)
+        return tidy.frame(tidy.labelled(self.by, self.groups, flat))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -93,6 +100,13 @@ class TermTests(Record):
         AIC of the model without the term, for the likelihood-ratio test of a fit by maximum
         likelihood; else nan.
     method : str
+    by, groups : str and (B,) array, or None
+        The column that divides the rows, and its value for each model.
+
+    Notes
+    -----
+    A term's own columns are left out, the others stay as they are coded, as in R's `drop1`: without
+    an intercept, `0 + a + b`, leaving out `a` is not the fit of `0 + b`, which codes `b` otherwise.
 
     Examples
     --------
@@ -110,6 +124,8 @@ class TermTests(Record):
     status: np.ndarray
     aic: np.ndarray
     method: str
+    by: str | None = None
+    groups: np.ndarray | None = None
 
     def to_frame(self) -> Any:
         """A pandas table: a row for each model and term."""
@@ -123,7 +139,7 @@ class TermTests(Record):
             "aic": np.ravel(self.aic),
             "status": np.ravel(tidy.words(self.status)),
         }
-        return tidy.frame(flat)
+        return tidy.frame(tidy.labelled(self.by, self.groups, flat))
 
 
 def compare(*fits: "Fit", nested: bool = True) -> Comparison:
@@ -188,8 +204,21 @@ def compare(*fits: "Fit", nested: bool = True) -> Comparison:
         value[0] if single else value for value in values
     )
     names = tuple(fit.formula or f"fit {i + 1}" for i, fit in enumerate(fits))
+    by, groups = tidy.groups(fits[-1])
     return Comparison(
-        n_params, loglik, deviance, aic, bic, statistic, df, p_value, log_p, status, names
+        n_params,
+        loglik,
+        deviance,
+        aic,
+        bic,
+        statistic,
+        df,
+        p_value,
+        log_p,
+        status,
+        names,
+        by,
+        groups,
     )
 
 
@@ -215,15 +244,17 @@ def _check_comparable(fits: tuple) -> None:
                 f"models at 0, {shapes[1][1]} in {shapes[1][0]} at {i} (missing values leave "
                 "rows out)"
             )
-        for name in ("y", "trials", "weights", "offset"):
-            if not _same(getattr(first, name), getattr(models, name)):
+        for name, usual in (("y", 0.0), ("trials", 1.0), ("weights", 1.0), ("offset", 0.0)):
+            if not _same(getattr(first, name), getattr(models, name), usual):
                 raise ValueError(f"fits must have the same {name}: fit {i} has another than fit 0")
 
 
-def _same(one: np.ndarray | None, other: np.ndarray | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return one is other or bool(np.all(one == other))
+def _same(one: np.ndarray | None, other: np.ndarray | None, usual: float) -> bool:
+    """Whether two are equal; None is the usual value in all rows."""
+    if one is other:
+        return True
+    first, second = (np.asarray(usual if rows is None else rows) for rows in (one, other))
+    return bool(np.all(first == second))
 
 
 def _check_nested(place: int, small: Models, large: Models) -> None:
@@ -233,15 +264,20 @@ def _check_nested(place: int, small: Models, large: Models) -> None:
             f"fits must be nested, the smaller first: found {small.n_terms} coefficients at "
             f"{place}, {large.n_terms} at {place + 1}; nested=False compares AIC and BIC alone"
         )
+    if small.own is not None or large.own is not None or large.design.ndim == 3:
+        numbers = 3 * large.n_models * large.n_rows * large.n_terms
+        memory.demand(8 * numbers, f"the designs of {large.n_models:,} models, to be compared,")
     one, other = (_design(models) for models in (small, large))
-    used = small.weights
-    if used is not None:  # rows of weight 0 are no part of their model
-        kept = (used > 0)[..., None]
-        one, other = np.where(kept, one, 0.0), np.where(kept, other, 0.0)
+    for used in (small.weights, small.trials):
+        if used is not None:  # rows without weight or trials are no part of their model
+            kept = (used > 0)[..., None]
+            one, other = np.where(kept, one, 0.0), np.where(kept, other, 0.0)
     basis = np.linalg.qr(other).Q
-    lengths = np.linalg.norm(one, axis=-2)
+    length = np.linalg.norm(one, axis=-2)
+    variation = np.linalg.norm(one - np.mean(one, axis=-2, keepdims=True), axis=-2)
+    variation = np.where(variation > ROUNDING * length, variation, length)  # a constant column
     outside = np.linalg.norm(one - basis @ (np.swapaxes(basis, -1, -2) @ one), axis=-2)
-    bad = outside > SPANNED * lengths
+    bad = outside > np.maximum(SPANNED * variation, ROUNDING * length)
     if np.any(bad):
         *model, column = (int(i) for i in np.argwhere(bad)[0])
         where = f" in model {model[0]}" if model else ""
@@ -278,7 +314,9 @@ def drop_one(fit: "Fit", method: str | None = None) -> TermTests:
     aic = np.full(statistic.shape, np.nan)
     if method == "lr":
         aic = np.asarray(fit.aic)[..., None] + statistic - 2 * df
-    return TermTests(tuple(terms), df, statistic, p_value, log_p, status, aic, method)
+    return TermTests(
+        tuple(terms), df, statistic, p_value, log_p, status, aic, method, *tidy.groups(fit)
+    )
 
 
 def _terms(fit: "Fit") -> dict[str, tuple[int, ...]]:

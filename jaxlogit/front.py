@@ -103,7 +103,8 @@ def fit_formula(
         CSV or Parquet file, or the name of a bundled data set.
     by : str, optional
         A column: one model for the rows of each of its values, all in one batch. Terms learn
-        from the whole table: levels, knots, and the mean of `center` are the same for all.
+        from the whole table: levels, knots, and the mean of `center` are the same for all. Groups
+        take the memory of as many rows as the largest has: fit one that dwarfs the others apart.
     trials, weights, offset : str, optional
         Columns with binomial denominators, case weights, and a known part of the linear
         predictor.
@@ -163,7 +164,7 @@ def fit_formula(
     fields = ("X", "y", "trials", "weights", "offset")
     labels, arrays = None, {name: getattr(made, name) for name in fields}
     if by is not None:
-        labels, arrays = divide(made, by)
+        labels, arrays = divide(made, by, warn=penalty is None or isinstance(penalty, Firth))
     fitted = fit_models(collect(**arrays, names=made.names), penalty, solver)
     return replace(fitted, _origin=Origin.of(made, by, offset, labels))
 

@@ -118,10 +118,12 @@ def inverted_ends(
     if wanted is None and len(solution.status) * len(contrasts) <= KEPT_ENDS:
         # A summary has intervals, and a diagnosis of the same ends.
         key = (contrasts.shape, contrasts.tobytes(), cutoff, method, solver)
-        if key not in solution.ends:
+        found = solution.ends.get(key)
+        if found is None:
+            found = _inverted_ends(solution, contrasts, cutoff, method, solver, None)
             solution.ends.clear()
-            solution.ends[key] = _inverted_ends(solution, contrasts, cutoff, method, solver, None)
-        return solution.ends[key]
+            solution.ends[key] = found
+        return found
     return _inverted_ends(solution, contrasts, cutoff, method, solver, wanted)
 
 

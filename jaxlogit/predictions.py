@@ -22,6 +22,8 @@ def is_table(rows: Any) -> bool:
 
 def check_rows(models: Models, new: Any, offset: Any) -> tuple[np.ndarray, np.ndarray]:
     """New rows (k, p) or (B, k, p), and their offset."""
+    if is_table(new) and set(models.names) <= set(map(str, getattr(new, "columns", ()))):
+        new = new[list(models.names)]  # by name, in whatever order they are
     rows = numeric("X_new", new, (1, 2, 3))
     p = models.n_terms
     if rows.shape[-1] != p:

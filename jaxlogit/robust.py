@@ -28,7 +28,7 @@ def robust(fit: "Fit", kind: str | None = None, clusters: Any = None) -> "Fit":
 
     Standard errors, Wald intervals, and Wald and score tests are its own; kinds, clusters,
     weights, statuses and sources are documented in `jaxlogit.robust.sandwiched`. A fit by
-    formula that was told of clusters has them as its own.
+    formula that was told of clusters has them as its own, for all kinds but those of rows.
 
     Examples
     --------

@@ -92,6 +92,8 @@ def test_warnings_are_lines_on_standard_error(capsys):
         (["birthwt", "low ~ age", "--level", "95"], "level must lie in (0, 1): found 95.0"),
         (["birthwt", "low ~ age", "--by", "race", "--robust", "HC3"], "leave out --by"),
         (["birthwt", "low ~ age", "--robust", "HC9"], "HC9"),
+        (["birthwt", "low ~ age", "--robust", "HC1", "--cluster", "race"], "must be CR0, CR1 or"),
+        (["birthwt", "low ~ age", "--csv", "."], "'.' is a folder, where a file is to be written"),
         (["birthwt", "low ~ age", "--csv", "none/t.csv"], "no folder 'none' to write t.csv to"),
     ],
 )

@@ -105,6 +105,67 @@ def test_tables_that_cannot_be_used_say_why(data, error: type[Exception], messag
         jl.fit_formula("low ~ age", data)
 
 
+def test_long_labels_stay_apart_beside_a_missing_one():
+    """Whole numbers with a missing value are floats in some tables, which have 53 bits."""
+    base = 2**53
+    ids = [base, base + 1] * 10
+    ids[0] = None
+    table = {"y": [0, 1, 1, 0] * 5, "x": range(20)}
+    pandas = pd.DataFrame(table).assign(k=pd.array(ids, "Int64"))
+    for rows in (pandas, pl.DataFrame({**table, "k": ids}), pa.table({**table, "k": ids})):
+        found = jl.fit_formula("y ~ x", rows, by="k")
+        assert found.groups.tolist() == [base, base + 1]
+        assert found.n_dropped == 1
+
+
+def test_mappings_are_taken_by_position():
+    y = BIRTHS.low[::-1]  # has an index of its own
+    found = jl.fit_formula("low ~ age", {"low": y, "age": BIRTHS.age})
+    X = np.column_stack([np.ones(189), BIRTHS.age])
+    np.testing.assert_array_equal(found.coef, jl.fit(X, y).coef)
+    with pytest.raises(ValueError, match="columns of one length: found 189 for 'low', 9 for 'age'"):
+        jl.fit_formula("low ~ age", {"low": y, "age": BIRTHS.age[:9]})
+    with pytest.raises(ValueError, match=r"data must hold columns: found 3.0 for 'age'"):
+        jl.fit_formula("low ~ age", {"low": y, "age": 3.0})
+
+
+def test_levels_of_text_are_sorted_whatever_came_first():
+    for race in ("white", "other"):
+        rows = pl.from_pandas(BIRTHS.sort_values("race", key=lambda r, race=race: r != race))
+        for kind in (pl.Categorical, pl.Enum(["white", "other", "black"])):
+            table = rows.with_columns(pl.col("race").cast(kind))
+            names = jl.fit_formula("low ~ race", table).names[1:]
+            order = ("white", "other", "black") if kind != pl.Categorical else None
+            expected = order[1:] if order else ("other", "white")
+            assert names == tuple(f"race[T.{level}]" for level in expected)
+
+
+def test_what_cannot_be_computed_is_refused_with_its_place():
+    table = {"y": [0, 1, 1, 0, 1], "x": [1.0, 2, -1, 3, 2]}
+    with pytest.raises(ValueError, match=r"must be finite, found nan at row 2"):
+        jl.fit_formula("y ~ I(log(x) > 0)", table)
+    with pytest.raises(ValueError, match=r"C\(sqrt\(x\)\)'?: must be finite in every row"):
+        jl.fit_formula("y ~ C(sqrt(x))", table)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"weights": "w"}, "weights must be finite and not negative: column 'w' has -1 at row 3"),
+        ({"trials": "w"}, "trials must be finite and not negative: column 'w' has -1 at row 3"),
+        ({"trials": "m"}, r"response 'y' must lie in \[0, trials\]: found 1 of 0 at row 4"),
+        ({"offset": "o"}, "offset must be finite: column 'o' has inf at row 1"),
+    ],
+)
+def test_rows_in_errors_are_those_of_the_table(columns: dict[str, str], message: str):
+    table = {
+        "y": [0, 1, 1, 0, 1], "x": [None, 2.0, 1, 3, 2], "w": [1, 1, 1, -1, 1],
+        "m": [1, 1, 1, 1, 0], "o": [0, np.inf, 0, 0, 0],
+    }  # fmt: skip
+    with pytest.raises(ValueError, match=message):
+        jl.fit_formula("y ~ x", table, **columns)
+
+
 def test_text_in_a_numeric_term_and_unknown_functions_say_what_to_do():
     with pytest.raises(ValueError, match=r"column 'race' is text.*in C\(\), its levels are"):
         jl.fit_formula("low ~ log(race)", BIRTHS)
@@ -159,13 +220,26 @@ def test_offset_of_new_rows_is_their_column():
         ({"age": [20, None, 30]}, "X_new must be complete: found no 'age' at row 1"),
         ({"age": ["a", "b", "c"]}, "is text, where numbers are needed"),
         ({"race": [1, 2, 3]}, "column 'race' must hold text as in the fit, found numbers"),
-        ({"lwt": [100, 120, 900]}, "term 'bs"),
+        ({"lwt": [100, 120, 900]}, r"lie in \[80, 250\], the range of the fit: found 900 at row 2"),
     ],
 )
 def test_new_rows_that_cannot_be_coded_say_why(change: dict, message: str):
     fit = jl.fit_formula(BASIS, BIRTHS)
     with pytest.raises(ValueError, match=message):
         fit.predict({**NEW, **change})
+
+
+@pytest.mark.parametrize("kind", ["polars", "lazy", "pyarrow", "duckdb", "mapping"])
+def test_a_formula_without_columns_has_as_many_rows_as_the_table(kind: str):
+    fit = jl.fit_formula("low ~ 1", BIRTHS)
+    assert fit.predict(KINDS[kind](BIRTHS)).shape == (189,)
+
+
+def test_columns_of_an_array_fit_go_by_name():
+    fit = jl.fit(BIRTHS[["age", "lwt"]], BIRTHS.low)
+    for kind in (lambda frame: frame, pl.from_pandas):
+        swapped = kind(BIRTHS[["lwt", "smoke", "age"]])
+        np.testing.assert_array_equal(fit.predict(swapped), fit.predict(BIRTHS[["age", "lwt"]]))
 
 
 def test_new_rows_lack_a_column(births: jl.Fit):
@@ -233,6 +307,23 @@ def test_a_level_in_one_group_only_is_said_and_costs_the_others_nothing():
         found = jl.fit_formula("low ~ kind", table, by="ward")
     assert [jl.Status(code).name for code in found.status] == ["CONVERGED", "RANK_DEFICIENT"]
     assert np.all(np.isfinite(found.coef[0])) and np.all(np.isnan(found.coef[1]))
+
+
+def test_a_prior_settles_what_a_missing_level_leaves_open():
+    table = BIRTHS.assign(ward=np.where(BIRTHS.race == "black", "a", "b"))
+    found = jl.fit_formula("low ~ race", table, by="ward", penalty="logf")  # and does not warn
+    assert np.all(found.status == 0)
+
+
+def test_labels_go_with_tests_of_terms(groups: jl.Fit):
+    small = jl.fit_formula("low ~ lwt", BIRTHS, by="race")
+    for frame in (groups.drop_one().to_frame(), jl.compare(small, groups).to_frame()):
+        assert frame.race.tolist() == np.repeat(["black", "other", "white"], 2).tolist()
+    assert "(race=other)" in groups.group("other").summary()
+
+
+def test_an_empty_slice_has_a_form(groups: jl.Fit):
+    assert "0 models" in repr(groups[3:])
 
 
 def test_labels_that_are_not_there():
@@ -324,6 +415,21 @@ def test_fits_that_cannot_be_compared(fits, error: type[Exception], message: str
     )  # fmt: skip
     with pytest.raises(error, match=message):
         jl.compare(*chosen)
+
+
+def test_a_column_far_from_zero_is_no_part_of_another_model():
+    rng = np.random.default_rng(1)
+    x, z, y = 1e9 + rng.random(90), rng.normal(size=90), rng.integers(0, 2, 90)
+    far = jl.fit_formula("y ~ x", {"x": x, "y": y})
+    with pytest.raises(ValueError, match="column 'x' of fit 0 is no combination"):
+        jl.compare(far, jl.fit_formula("y ~ z + I(z**2)", {"z": z, "y": y}))
+    both = jl.fit_formula("y ~ x + z", {"x": x, "z": z, "y": y})
+    assert np.isfinite(jl.compare(far, both).p_value[1])
+
+
+def test_trials_of_one_are_none(births: jl.Fit):
+    small = jl.fit_formula("low ~ age", BIRTHS.assign(m=1), trials="m")
+    assert jl.compare(small, births).df[1] == 5
 
 
 def test_models_that_are_not_nested_have_criteria():

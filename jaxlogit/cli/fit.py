@@ -46,11 +46,15 @@ def run(options: argparse.Namespace) -> None:
     """Fit, print the summary and write what was asked for."""
     from jaxlogit.front import fit_formula
     from jaxlogit.model import METHODS
+    from jaxlogit.robust import ROW_KINDS
 
     check_level(options.level)
     if options.method is not None:
         check_choice("method", options.method, METHODS)
     check_folder(options.csv)
+    if options.cluster and options.robust in ROW_KINDS:
+        raise ValueError("--robust must be CR0, CR1 or CR1S with --cluster: "
+                         f"found {options.robust!r}")  # fmt: skip
     if options.by and (options.cluster or options.robust):
         raise ValueError("--robust and --cluster are for one model: leave out --by")
     columns = {name: getattr(options, name) for name in ("by", "trials", "weights", "offset")}
@@ -63,7 +67,9 @@ def run(options: argparse.Namespace) -> None:
         if options.robust or options.cluster:
             fitted = fitted.robust(options.robust)
         frame = fitted.to_frame(options.level, options.method, exponentiate=options.odds_ratios)
-        dropped = fitted.drop_one(options.method) if options.drop_one else None
+        dropped = None
+        if options.drop_one and len(fitted.names) > 1:
+            dropped = fitted.drop_one(options.method)
     if options.json:
         print_json(_document(options, fitted, frame, dropped))
     else:
@@ -80,10 +86,10 @@ def _text(options: argparse.Namespace, fitted: "Fit", frame: Any, dropped: Any) 
     found = summary.describe(fitted, options.level, method, exponentiate=options.odds_ratios)
     parts = [found.text()]
     if 1 < fitted.n_models <= SHOWN:
-        parts.append(summary.every(frame))
+        parts.append(summary.every(frame, options.odds_ratios))
     elif fitted.n_models > SHOWN and options.csv is None:
         parts.append("every group's coefficients: --csv FILE\n")
-    if dropped is not None:
+    if dropped is not None and fitted.n_models <= SHOWN:
         parts.append(f"terms left out one by one, by {summary.METHOD_NAMES[dropped.method]}\n\n"
                      f"{summary.every(dropped.to_frame())}")  # fmt: skip
     return "\n".join(parts)

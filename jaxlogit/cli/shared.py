@@ -50,6 +50,8 @@ def add_data(command: argparse.ArgumentParser) -> None:
 
 def check_folder(path: Path | None) -> None:
     """A file that could not be written is refused before the work, not after it."""
+    if path is not None and path.is_dir():
+        raise IsADirectoryError(f"{str(path)!r} is a folder, where a file is to be written")
     if path is not None and not path.parent.is_dir():
         raise FileNotFoundError(f"no folder {str(path.parent)!r} to write {path.name} to")
 

@@ -203,7 +203,11 @@ def _compare(node: ast.Compare, values: Mapping[str, Column], memory: Memory) ->
             if isinstance(one, pd.Categorical) and isinstance(other, str) and not memory.closed:
                 _index(other, one)
         left, right = (np.asarray(s, dtype=object) for s in (left, right))
-    return np.asarray(COMPARISON[type(node.ops[0])](left, right), dtype=np.float64)
+    holds = np.asarray(COMPARISON[type(node.ops[0])](left, right), dtype=np.float64)
+    if any(text):
+        return holds
+    # What cannot be computed is neither: the caller refuses it, with its place.
+    return np.where(np.isnan(left) | np.isnan(right), np.nan, holds)
 
 
 def _index(level: str, of: pd.Categorical) -> int:
@@ -236,6 +240,8 @@ def factor(node: ast.expr, values: Mapping[str, Column], memory: Memory) -> Colu
         case ast.Call(func=ast.Name(id="C"), args=[of, *reference]):
             value = values[of.id] if isinstance(of, ast.Name) else evaluate(of, values, memory)
             if not isinstance(value, pd.Categorical):
+                if not np.all(np.isfinite(value)):
+                    raise ValueError("must be finite in every row to be categories")
                 numbers, codes = np.unique(value, return_inverse=True)
                 value = pd.Categorical.from_codes(codes, [_label(v) for v in numbers.tolist()])
             return _levelled(node, value, reference, memory)
@@ -244,7 +250,10 @@ def factor(node: ast.expr, values: Mapping[str, Column], memory: Memory) -> Colu
             given = {str(k.arg): ast.literal_eval(k.value) for k in node.keywords}
             given |= dict(zip(arguments, map(ast.literal_eval, rest), strict=False))
             learned = memory.recall(node, dict)  # filled by the basis
-            made = basis(evaluate(of, values, memory), **given, _state=learned)
+            x = evaluate(of, values, memory)
+            if memory.closed and name == "bs":
+                _check_range(x, learned["lower_bound"], learned["upper_bound"])
+            made = basis(x, **given, _state=learned)
             if isinstance(made, np.ndarray):
                 made = FactorValues(
                     {i + 1: column for i, column in enumerate(made.T)},
@@ -254,6 +263,13 @@ def factor(node: ast.expr, values: Mapping[str, Column], memory: Memory) -> Colu
                 )
             return made
     return evaluate(node, values, memory)
+
+
+def _check_range(x: np.ndarray, low: float, high: float) -> None:
+    outside = np.flatnonzero((x < low) | (x > high))
+    if outside.size:
+        raise ValueError(f"must lie in [{low:g}, {high:g}], the range of the fit: found "
+                         f"{x[outside[0]]:g} at row {outside[0]}")  # fmt: skip
 
 
 def _check_kind(node: ast.Name, value: Column, memory: Memory) -> None:

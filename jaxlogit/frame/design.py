@@ -131,7 +131,11 @@ def design(
     with np.errstate(all="ignore"):  # what is not finite is refused with its place instead
         y, counted, response = _response(model, values, rows, trials)
         X, terms, categories = matrix(model, values, rows)
-    given = {name: _numbers(name, k, values) for name, k in extras.items()}
+    given = {name: _numbers(name, k, values, rows) for name, k in extras.items()}
+    if given["trials"] is not None and (over := np.flatnonzero(y > given["trials"])).size:
+        i = over[0]
+        raise ValueError(f"response {model.response!r} must lie in [0, trials]: found {y[i]:g} "
+                         f"of {given['trials'][i]:g} at row {rows[i]}")  # fmt: skip
     return Design(
         X=X,
         y=y,
@@ -141,7 +145,7 @@ def design(
         names=terms.names,
         response=response,
         n_dropped=len(table) - rows.size,
-        **{name: None if k is None else table[k].to_numpy()[rows] for name, k in labels.items()},
+        **{name: None if k is None else _labels(table[k].iloc[rows]) for name, k in labels.items()},
         terms=terms,
         categories=categories,
     )
@@ -176,7 +180,7 @@ def subset(table: pd.DataFrame, condition: str) -> pd.DataFrame:
         holds = columns.evaluate(model.outcome[0], values)
     except ValueError as error:
         raise ValueError(f"subset {condition!r}: {plain(error)}") from None
-    kept = rows[np.broadcast_to(holds, rows.shape) != 0]
+    kept = rows[np.nan_to_num(np.broadcast_to(holds, rows.shape)) != 0]
     if not kept.size:
         raise ValueError(f"subset {condition!r} holds for none of the {len(table)} rows")
     return table.iloc[kept]
@@ -222,12 +226,25 @@ def _whole_rows(table: pd.DataFrame, used: list[str], missing: str) -> np.ndarra
     )
 
 
+def _labels(series: pd.Series) -> np.ndarray:
+    """Labels as they are: whole numbers beside missing ones must not have become floats."""
+    return series.infer_objects().to_numpy()
+
+
 def _numbers(
-    argument: str, name: str | None, values: dict[str, columns.Column]
+    argument: str, name: str | None, values: dict[str, columns.Column], rows: np.ndarray
 ) -> np.ndarray | None:
+    """The numbers of one column, in the range of its argument."""
     value = None if name is None else values[name]
     if isinstance(value, pd.Categorical):
         raise ValueError(f"{argument} must be numbers, found text in column {name!r}")
+    if value is not None:
+        rule = "be finite" if argument == "offset" else "be finite and not negative"
+        bad = ~np.isfinite(value) | ((value < 0) & (argument != "offset"))
+        if bad.any():
+            i = int(np.argmax(bad))
+            raise ValueError(f"{argument} must {rule}: column {name!r} has {value[i]:g} "
+                             f"at row {rows[i]}")  # fmt: skip
     return value
 
 

@@ -10,7 +10,7 @@ from jaxlogit import memory
 from jaxlogit.frame.design import Design
 
 
-def divide(made: Design, by: str) -> tuple[np.ndarray, dict[str, Any]]:
+def divide(made: Design, by: str, *, warn: bool = True) -> tuple[np.ndarray, dict[str, Any]]:
     """The groups' labels (B,), sorted, and the arguments of `fit` with a leading axis B.
 
     Models are as long as the longest; the rows that a shorter one lacks have weight 0.
@@ -18,7 +18,8 @@ def divide(made: Design, by: str) -> tuple[np.ndarray, dict[str, Any]]:
     Warns
     -----
     UserWarning
-        A level does not occur in some groups: these models are rank deficient.
+        With `warn`, where a level does not occur in some groups: without a prior these models are
+        rank deficient.
     """
     assert made.groups is not None
     codes, labels = pd.factorize(made.groups, sort=True)
@@ -29,7 +30,8 @@ def divide(made: Design, by: str) -> tuple[np.ndarray, dict[str, Any]]:
         f"{len(labels):,} groups, each with as many rows as the largest ({largest:,}),",
     )
     labels = np.asarray(labels)
-    _warn_of_absent(made, codes, labels, by)
+    if warn:
+        _warn_of_absent(made, codes, labels, by)
     order = np.argsort(codes, kind="stable")
     starts = np.cumsum(sizes) - sizes
     place = np.empty(len(codes), np.intp)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import narwhals as nw
+import numpy as np
 import pandas as pd
 import pyarrow
 import pyarrow.csv
@@ -112,7 +113,14 @@ def as_table(data: Any, wanted: Iterable[str] | None = None) -> pd.DataFrame:
     lazy = frame if isinstance(frame, nw.LazyFrame) else frame.lazy()
     names = column_names(data)
     keep = names if wanted is None else [name for name in dict.fromkeys(wanted) if name in names]
-    return lazy.select(keep).collect("pyarrow").to_pandas()
+    keep = keep or names[:1]  # a formula without columns still has rows
+    chosen = lazy.select(keep)
+    table = chosen.collect("pyarrow").to_native().to_pandas(integer_object_nulls=True)
+    for name, kind in chosen.collect_schema().items():
+        if kind == nw.Categorical:  # in the order in which the levels came: that of text is sorted
+            levels = sorted(table[name].cat.categories, key=str)
+            table[name] = table[name].cat.reorder_categories(levels)
+    return table
 
 
 def opened(data: Any) -> Any:
@@ -122,10 +130,7 @@ def opened(data: Any) -> Any:
     if isinstance(data, str | Path):
         return read_table(data)
     if isinstance(data, Mapping):
-        try:
-            return pd.DataFrame({str(name): column for name, column in data.items()})
-        except ValueError as error:
-            raise ValueError(f"data must have columns of one length: {plain(error)}") from None
+        return _by_position(data)
     try:
         nw.from_native(data)
     except nw.exceptions.DuplicateError as error:
@@ -136,6 +141,23 @@ def opened(data: Any) -> Any:
             f"or the name of a data set: found {type(data).__name__}"
         ) from None
     return data
+
+
+def _by_position(data: Mapping) -> pd.DataFrame:
+    """A table from columns of one length, whatever index they have of their own."""
+    if not data:
+        raise ValueError("data must have a column: found none")
+    found = {}
+    for name, column in data.items():
+        if np.ndim(column) != 1:
+            raise ValueError(f"data must hold columns: found {column!r} for {str(name)!r}")
+        found[str(name)] = column.array if isinstance(column, pd.Series | pd.Index) else column
+    one, *others = found
+    for other in others:
+        if len(found[other]) != len(found[one]):
+            raise ValueError(f"data must have columns of one length: found {len(found[one])} for "
+                             f"{one!r}, {len(found[other])} for {other!r}")  # fmt: skip
+    return pd.DataFrame(found)
 
 
 def column_names(data: Any) -> list[str]:

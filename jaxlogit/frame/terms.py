@@ -60,11 +60,11 @@ class Terms:
         used = list(dict.fromkeys([*self.model.right_columns, *more]))
         found = as_table(table, used)
         for name in used:
-            if name not in found.columns:
-                raise ValueError(
-                    f"X_new must have the column {name!r} of formula {shorten(self.model.text)!r}"
-                    f"{columns.hint(name, found.columns)}"
-                )
+            if list(found.columns).count(name) != 1:
+                why = f"of formula {shorten(self.model.text)!r}" if name not in more else "(offset)"
+                many = "only once" if name in found.columns else ""
+                raise ValueError(f"X_new must have the column {name!r} {why} {many}".rstrip()
+                                 + columns.hint(name, found.columns))  # fmt: skip
             missing = np.flatnonzero(found[name].isna())
             if missing.size:
                 raise ValueError(f"X_new must be complete: found no {name!r} at row {missing[0]}")

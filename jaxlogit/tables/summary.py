@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxlogit import criteria, penalties
 from jaxlogit.core.status import Status
+from jaxlogit.data import check_level
 from jaxlogit.results import tally
 from jaxlogit.tables import tidy
 from jaxlogit.text import plain, table
@@ -59,7 +60,8 @@ class Summary:
 def line(fit: "Fit") -> str:
     """Shapes and a tally of statuses."""
     p, used = fit._models.n_terms, criteria.n_rows(fit._models)
-    rows = f"{used.min()}" if np.ptp(used) == 0 else f"{used.min()} to {used.max()}"
+    low, high = used.min(initial=fit._models.n_rows), used.max(initial=0)
+    rows = f"{low}" if low >= high else f"{low} to {high}"
     count = "1 model" if fit._models.single else f"{fit.n_models:,} models"
     units, penalty = fit._solution.sandwich, fit._penalty
     kind = "" if units is None else f", {units.layout.kind} covariance"
@@ -77,8 +79,13 @@ def html(fit: "Fit") -> str:
     return describe(fit, 0.95, fit._method(None, "wald")).html()
 
 
-def every(frame: Any) -> str:
+RATIOS = {"estimate": "odds_ratio", "std_error": "std_error (log)"}
+"""What the columns are called where estimates are exponentiated."""
+
+
+def every(frame: Any, exponentiate: bool = False) -> str:
     """All rows of a data frame as a table."""
+    frame = frame.rename(columns=RATIOS) if exponentiate else frame
     columns = [name for name in frame.columns if name != "model"]
     rows = [
         [_number(value) if isinstance(value, float) else str(value) for value in row]
@@ -89,11 +96,14 @@ def every(frame: Any) -> str:
 
 def describe(fit: "Fit", level: float, method: str, *, exponentiate: bool = False) -> Summary:
     """A table of terms for one model; for many, quantiles by term, statuses and worst cases."""
+    check_level(level)
     head = [repr(fit).strip("<>")]
     if fit.formula is not None:
-        head.insert(0, fit.formula)
+        whose = "" if fit.groups is None or fit.n_models != 1 else f"   ({_label(fit, 0)})"
+        head.insert(0, fit.formula + whose)
     if fit.n_models > 1:
-        return Summary([*head, f"statuses: {tally(fit.status)}"], *_many(fit), _worst(fit))
+        tallied = f"statuses: {tally(fit.status)}"
+        return Summary([*head, tallied, "estimates in log-odds"], *_many(fit), _worst(fit))
     head.append(_measures(fit))
     likelihood = method == "lr" and fit._penalty is not None
     name = f"penalised {METHOD_NAMES[method]}" if likelihood else METHOD_NAMES[method]
@@ -131,8 +141,12 @@ def _remarks(fit: "Fit", unsafe: bool) -> list[str]:
     elif status != Status.CONVERGED:
         found.append(f"no estimate: {status.name}")
     if fit.n_dropped:
-        found.append(f"{_rows(fit.n_dropped)} with missing values left out")
+        found.append(f"{_rows(fit.n_dropped)}{_of_table(fit)} with missing values left out")
     return found
+
+
+def _of_table(fit: "Fit") -> str:
+    return "" if fit.groups is None else " of the table"
 
 
 def _rows(count: int) -> str:
@@ -158,7 +172,7 @@ def _one(
         for i in range(len(flat["term"]))
     ]
     if exponentiate:
-        header[1:3] = ["odds_ratio", "std_error (log)"]
+        header = [RATIOS.get(name, name) for name in header]
     if not np.any(unsafe):
         return header, rows, False
     marked = [[*row, UNSAFE if bad else ""] for row, bad in zip(rows, unsafe, strict=True)]
@@ -196,7 +210,7 @@ def _worst(fit: "Fit") -> list[str]:
         more = ", …" if len(largest) > SHOWN else ""
         found.append(f"largest standard errors: {', '.join(largest[:SHOWN])}{more}")
     if fit.n_dropped:
-        found.append(f"{_rows(fit.n_dropped)} with missing values left out")
+        found.append(f"{_rows(fit.n_dropped)}{_of_table(fit)} with missing values left out")
     return found
 
 

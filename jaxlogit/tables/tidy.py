@@ -84,7 +84,7 @@ def terms(fit: "Fit", level: float, method: str, exponentiate: bool = False) -> 
         "conf_high": ends.upper,
         "status": np.repeat(words(fit.status), len(names)),
     }
-    return labelled(fit, {name: np.ravel(value) for name, value in flat.items()})
+    return labelled(*groups(fit), {name: np.ravel(value) for name, value in flat.items()})
 
 
 def models(fit: "Fit") -> dict[str, Any]:
@@ -95,16 +95,16 @@ def models(fit: "Fit") -> dict[str, Any]:
         "model": np.arange(fit.n_models),
         "n_obs": fit.n_obs,
         "null_deviance": null,
-        "df_null": fit.n_obs - p,
+        "df_null": np.maximum(fit.n_obs - p, 0),
         "deviance": fit.deviance,
-        "df_residual": fit.n_obs - len(fit.names),
+        "df_residual": np.maximum(fit.n_obs - len(fit.names), 0),
         "loglik": fit.loglik,
         "aic": fit.aic,
         "bic": fit.bic,
         "n_steps": fit.n_steps,
         "status": words(fit.status),
     }
-    return labelled(fit, {name: np.atleast_1d(value) for name, value in flat.items()})
+    return labelled(*groups(fit), {name: np.atleast_1d(value) for name, value in flat.items()})
 
 
 def words(status: Any) -> np.ndarray:
@@ -114,13 +114,17 @@ def words(status: Any) -> np.ndarray:
     return np.array([Status(int(code)).name.lower() for code in known])[which.reshape(codes.shape)]
 
 
-def labelled(fit: "Fit", columns: dict[str, Any]) -> dict[str, Any]:
-    """The columns after that of the groups' labels, where the fit has groups."""
-    origin = fit._origin
-    if origin is None or origin.groups is None:
+def groups(fit: "Fit") -> tuple[str | None, np.ndarray | None]:
+    """The column that divides the rows, and its values (B,), where there is one."""
+    return (None, None) if fit._origin is None else (fit._origin.by, fit._origin.groups)
+
+
+def labelled(by: str | None, labels: np.ndarray | None, columns: dict[str, Any]) -> dict[str, Any]:
+    """The columns after that of the groups' labels, where there are groups."""
+    if labels is None:
         return columns
-    name = "group" if origin.by is None or origin.by in columns else origin.by
-    return {name: origin.groups[columns["model"]], **columns}
+    name = "group" if by is None or by in columns else by
+    return {name: labels[columns["model"]], **columns}
 
 
 def frame(columns: dict[str, Any]) -> Any:
