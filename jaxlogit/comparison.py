@@ -240,9 +240,9 @@ def _check_comparable(fits: tuple) -> None:
         shapes = [(m.n_models, m.n_rows) for m in (first, models)]
         if shapes[0] != shapes[1]:
             raise ValueError(
-                f"fits must be of the same rows: found {shapes[0][1]} rows in {shapes[0][0]} "
-                f"models at 0, {shapes[1][1]} in {shapes[1][0]} at {i} (missing values leave "
-                "rows out)"
+                f"fits must be of the same rows: fit 0 has {shapes[0][1]}, fit {i} {shapes[1][1]} "
+                f"({shapes[0][0]} and {shapes[1][0]} models); where missing values leave rows out, "
+                "leave them out of the table first"
             )
         for name, usual in (("y", 0.0), ("trials", 1.0), ("weights", 1.0), ("offset", 0.0)):
             if not _same(getattr(first, name), getattr(models, name), usual):

@@ -7,6 +7,7 @@ and they change with the scale: an odds ratio wants `Interval.odds_ratio`.
 Source: van der Vaart (1998), Asymptotic Statistics, chapter 3, doi:10.1017/CBO9780511802256.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -91,9 +92,10 @@ class Margins(Record):
 
     The rows' effects averaged with weights × trials. Of a column with other values than 0 and 1
     the effect on a row is dmu/dx; of a 0/1 column it is mu(x = 1) − mu(x = 0), all other columns
-    as they are. Arrays do not say that a column is an interaction or a power of another, or one
-    of several indicators of a factor: each column moves alone here. For what moves together
-    write the average as a function of the coefficients and hand it to `Fit.transform`.
+    as they are. Each column moves alone here, also where it is an interaction or a power of
+    another, or one of several indicators of a factor: arrays do not say so, a fit by formula warns.
+    For what moves together write the average as a function of the coefficients and hand it to
+    `Fit.transform`.
 
     Attributes
     ----------
@@ -167,6 +169,19 @@ def transform(fit: "Fit", function: Callable, level: float = 0.95, *, null: Any 
     return Transform(*parts, level=level, null=values.reshape(shape)[()])
 
 
+def _warn_of_parts(together: dict[str, list[str]], wanted: set[str]) -> None:
+    """Say which variables move several columns, where each column is moved alone."""
+    for name, columns in together.items():
+        if wanted.isdisjoint(columns):
+            continue
+        warnings.warn(
+            f"margins move one column at a time, and {name!r} is in {', '.join(columns[:4])}"
+            f"{', …' if len(columns) > 4 else ''}: for the effect of the variable hand its average "
+            "to Fit.transform",
+            stacklevel=4,
+        )
+
+
 def margins(fit: "Fit", terms: Any = None, level: float = 0.95) -> Margins:
     """Average marginal effects of columns on the probability: `Margins` says which."""
     level = check_level(level)
@@ -175,6 +190,8 @@ def margins(fit: "Fit", terms: Any = None, level: float = 0.95) -> Margins:
     if not len(varying):
         raise ValueError("terms must hold a column that varies: every column is constant")
     wanted = varying if terms is None else _places(terms, fit.names)
+    if fit._origin is not None:
+        _warn_of_parts(fit._origin.terms.together(), {fit.names[j] for j in wanted})
     lanes, status = _moments(fit)
     (estimate, std_error), index = _room(len(status), len(wanted)), _good(status)
     discrete = np.zeros(estimate.shape, bool)

@@ -317,7 +317,8 @@ class Fit:
 
         0 or 1 where a separated model's linear predictor is infinite, nan where it has no
         limit. With a `level` a `Prediction`: the probabilities and their intervals. A fit by
-        formula also takes a table of new rows, with its offset's column unless `offset` is given.
+        formula also takes a table of new rows, with its offset's column unless `offset` is given;
+        with groups each model predicts every row, so ask `group(label)` for one.
         """
         if self._origin is not None and predictions.is_table(X_new):
             X_new, offset = self._origin.rows(X_new, offset)

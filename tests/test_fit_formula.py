@@ -497,9 +497,28 @@ def test_html_is_the_summary_and_harmless(births: jl.Fit):
 
 def test_odds_ratios_are_exponentiated_estimates(births: jl.Fit):
     plain, ratios = births.to_frame(), births.to_frame(exponentiate=True)
-    for name in ("estimate", "conf_low", "conf_high"):
-        np.testing.assert_allclose(ratios[name], np.exp(plain[name]))
-    np.testing.assert_array_equal(ratios.std_error, plain.std_error)
+    for name, ratio in (("estimate", "odds_ratio"), *((k, k) for k in ("conf_low", "conf_high"))):
+        np.testing.assert_allclose(ratios[ratio], np.exp(plain[name]))
+    np.testing.assert_array_equal(ratios.log_std_error, plain.std_error)
+    assert not {"estimate", "std_error"} & set(ratios)
+
+
+def test_summaries_say_what_is_modelled_and_what_is_wrong():
+    table = BIRTHS.assign(weight=np.where(BIRTHS.low == 1, "low", "fine"), twice=2 * BIRTHS.age)
+    fit = jl.fit_formula("weight ~ age", table, clusters="race")
+    assert "(probability of weight[low])" in fit.summary()
+    assert "errors take rows as independent: Fit.robust() has those" in fit.summary()
+    assert "independent" not in fit.robust().summary()
+    text = jl.fit_formula("low ~ age + smoke + twice", table).summary()
+    assert "linearly dependent on the columns before: twice; leave it out" in text
+    assert "unsafe" not in text
+
+
+def test_margins_say_where_a_variable_is_in_several_columns(births: jl.Fit):
+    with pytest.warns(UserWarning) as said:
+        births.margins()
+    assert [str(warning.message).split("'")[1] for warning in said] == ["race", "smoke"]
+    jl.fit_formula("low ~ age + smoke", BIRTHS).margins()  # and nothing is said
 
 
 def test_many_models_name_the_worst():

@@ -86,7 +86,8 @@ def _text(options: argparse.Namespace, fitted: "Fit", frame: Any, dropped: Any) 
     found = summary.describe(fitted, options.level, method, exponentiate=options.odds_ratios)
     parts = [found.text()]
     if 1 < fitted.n_models <= SHOWN:
-        parts.append(summary.every(frame, options.odds_ratios))
+        about = f"{100 * options.level:g} % intervals and tests by {summary.METHOD_NAMES[method]}"
+        parts = ["\n".join([*found.head[:3], about, "", summary.every(frame), *found.foot, ""])]
     elif fitted.n_models > SHOWN and options.csv is None:
         parts.append("every group's coefficients: --csv FILE\n")
     if dropped is not None and fitted.n_models <= SHOWN:
@@ -99,6 +100,7 @@ def _document(options: argparse.Namespace, fitted: "Fit", frame: Any, dropped: A
     found = {
         "data": options.data,
         "formula": options.formula,
+        "response": fitted._origin.response if fitted._origin else None,
         "n_dropped": fitted.n_dropped,
         "method": fitted._method(options.method, "wald"),
         "level": options.level,

@@ -11,7 +11,7 @@ from formulaic.errors import FormulaicError
 from formulaic.materializers.types import FactorValues
 
 from jaxlogit.frame import columns
-from jaxlogit.frame.formula import Formula, plain, shorten, stand_in
+from jaxlogit.frame.formula import Formula, named, plain, shorten, stand_in
 from jaxlogit.frame.read import as_table
 
 
@@ -79,6 +79,18 @@ class Terms:
         X = np.ascontiguousarray(pd.DataFrame(made).to_numpy(np.float64))
         _refuse_infinite(X, self.names, rows, self.model)
         return X, found
+
+    def together(self) -> dict[str, list[str]]:
+        """Columns of the design by the variable of the table, where it is in several."""
+        nodes = {stand_in(i): node for i, node in enumerate(self.model.factors.values())}
+        found: dict[str, list[str]] = {}
+        for term, places in self.places.items():
+            used = {
+                name for part in self.parts[term] if part in nodes for name in named(nodes[part])
+            }
+            for name in used:
+                found.setdefault(name, []).extend(self.names[j] for j in places)
+        return {name: found[name] for name in self.model.right_columns if len(found[name]) > 1}
 
     def droppable(self) -> dict[str, tuple[int, ...]]:
         """The columns of each term that no other contains, as an interaction does its parts."""

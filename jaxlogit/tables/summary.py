@@ -79,14 +79,13 @@ def html(fit: "Fit") -> str:
     return describe(fit, 0.95, fit._method(None, "wald")).html()
 
 
-RATIOS = {"estimate": "odds_ratio", "std_error": "std_error (log)"}
-"""What the columns are called where estimates are exponentiated."""
+AROUND = ("model", "group", "status")
+"""Columns of the tidy table that one model's table does without."""
 
 
-def every(frame: Any, exponentiate: bool = False) -> str:
-    """All rows of a data frame as a table."""
-    frame = frame.rename(columns=RATIOS) if exponentiate else frame
-    columns = [name for name in frame.columns if name != "model"]
+def every(frame: Any) -> str:
+    """All rows of a data frame as a table; columns without any number are left out."""
+    columns = [name for name in frame.columns if name != "model" and not frame[name].isna().all()]
     rows = [
         [_number(value) if isinstance(value, float) else str(value) for value in row]
         for row in frame[columns].itertuples(index=False)
@@ -100,7 +99,7 @@ def describe(fit: "Fit", level: float, method: str, *, exponentiate: bool = Fals
     head = [repr(fit).strip("<>")]
     if fit.formula is not None:
         whose = "" if fit.groups is None or fit.n_models != 1 else f"   ({_label(fit, 0)})"
-        head.insert(0, fit.formula + whose)
+        head.insert(0, fit.formula + whose + _event(fit))
     if fit.n_models > 1:
         tallied = f"statuses: {tally(fit.status)}"
         return Summary([*head, tallied, "estimates in log-odds"], *_many(fit), _worst(fit))
@@ -110,6 +109,13 @@ def describe(fit: "Fit", level: float, method: str, *, exponentiate: bool = Fals
     head.append(f"{100 * level:g} % intervals and tests by {name}")
     header, rows, unsafe = _one(fit, level, method, exponentiate)
     return Summary(head, header, rows, _remarks(fit, unsafe))
+
+
+def _event(fit: "Fit") -> str:
+    """Of a response in words, the one whose probability is modelled."""
+    response = "" if fit._origin is None else fit._origin.response
+    named = response.endswith("]") and response not in (fit.formula or "")
+    return f"   (probability of {response})" if named else ""
 
 
 def _measures(fit: "Fit") -> str:
@@ -137,11 +143,15 @@ def _remarks(fit: "Fit", unsafe: bool) -> list[str]:
             'Fit.separation, penalty="firth")'
         )
     elif status == Status.RANK_DEFICIENT:
-        found.append("columns of the design are linearly dependent: leave one of them out")
+        which = ", ".join(tidy.dependent(fit))
+        found.append(f"linearly dependent on the columns before: {which}; leave it out")
     elif status != Status.CONVERGED:
         found.append(f"no estimate: {status.name}")
     if fit.n_dropped:
         found.append(f"{_rows(fit.n_dropped)}{_of_table(fit)} with missing values left out")
+    origin = fit._origin
+    if origin is not None and origin.clusters is not None and fit._solution.sandwich is None:
+        found.append("errors take rows as independent: Fit.robust() has those of the clusters")
     return found
 
 
@@ -155,7 +165,7 @@ def _rows(count: int) -> str:
 
 def _unsafe(fit: "Fit", level: float) -> np.ndarray:
     """(p,) whether Wald's standard errors mislead; a robust fit's are not those diagnosed."""
-    if fit._solution.sandwich is not None:
+    if fit._solution.sandwich is not None or not np.any(np.isfinite(fit.coef)):
         return np.zeros(len(fit.names), bool)
     return np.ravel(fit.diagnose(level).wald_unsafe)
 
@@ -166,13 +176,11 @@ def _one(
     """One row for each term; those whose standard errors mislead are marked, if there are any."""
     flat = tidy.terms(fit, level, method, exponentiate)
     unsafe = _unsafe(fit, level)
-    header = ["term", "estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high"]
+    header = [name for name in flat if name not in (*AROUND, tidy.groups(fit)[0])]
     rows = [
         [str(flat["term"][i]), *(_number(flat[name][i]) for name in header[1:])]
         for i in range(len(flat["term"]))
     ]
-    if exponentiate:
-        header = [RATIOS.get(name, name) for name in header]
     if not np.any(unsafe):
         return header, rows, False
     marked = [[*row, UNSAFE if bad else ""] for row, bad in zip(rows, unsafe, strict=True)]

@@ -7,6 +7,7 @@ import numpy as np
 
 from jaxlogit import criteria
 from jaxlogit.core.status import Status
+from jaxlogit.core.working import RANK_LIMIT
 
 if TYPE_CHECKING:
     from jaxlogit.model import Fit
@@ -19,7 +20,8 @@ def to_frame(
 
     Columns: model, term, estimate, std_error, statistic, p_value, conf_low, conf_high,
     status; intervals and tests by `method`; before them the group's label, where there are
-    groups. With `exponentiate` estimate and ends are odds ratios; std_error never is.
+    groups. With `exponentiate` odds ratios and their ends: the columns are then odds_ratio and
+    log_std_error, the error of its logarithm.
 
     Examples
     --------
@@ -76,8 +78,8 @@ def terms(fit: "Fit", level: float, method: str, exponentiate: bool = False) -> 
     flat = {
         "model": np.repeat(np.arange(fit.n_models), len(names)),
         "term": np.tile(names, fit.n_models),
-        "estimate": estimate,
-        "std_error": fit.std_error,
+        "odds_ratio" if exponentiate else "estimate": estimate,
+        "log_std_error" if exponentiate else "std_error": fit.std_error,
         "statistic": tested.statistic,
         "p_value": tested.p_value,
         "conf_low": ends.lower,
@@ -105,6 +107,20 @@ def models(fit: "Fit") -> dict[str, Any]:
         "status": words(fit.status),
     }
     return labelled(*groups(fit), {name: np.atleast_1d(value) for name, value in flat.items()})
+
+
+def dependent(fit: "Fit") -> list[str]:
+    """Names of the columns of one model's design that those before them determine."""
+    X = np.asarray(fit._models.design, np.float64)
+    X = X[0] if X.ndim == 3 else X
+    if fit._models.own is not None:
+        X = np.column_stack([X, np.atleast_2d(fit._models.own)[0]])
+    if fit._models.weights is not None:
+        X = np.where(np.ravel(fit._models.weights)[:, None] > 0, X, 0.0)
+    lengths = np.linalg.norm(X, axis=0)
+    left = np.abs(np.diagonal(np.linalg.qr(X / np.where(lengths > 0, lengths, 1.0)).R))
+    left = np.append(left, np.zeros(X.shape[1] - len(left)))  # fewer rows than columns
+    return [name for name, new in zip(fit.names, left, strict=True) if new < RANK_LIMIT]
 
 
 def words(status: Any) -> np.ndarray:
