@@ -25,6 +25,10 @@ EXHAUSTED = "RESOURCE_EXHAUSTED"  # XLA's word for a device without memory
 LARGEST_BLOCK = 4096
 SMALL_BLOCKS = (1, 16, 272)  # few sizes, so that few shapes are compiled
 MANY_BLOCKS = 6
+# The work of so few models with so few numbers in their row arrays takes some hundredths of a
+# second however it is compiled, and compiling it well takes seconds.
+FEW_MODELS = 16
+SMALL_WORK = 1 << 18
 REGISTER = 16  # numbers in single precision in the widest vector registers
 ALIAS = 256  # numbers: rows that are a multiple of it apart share lines of the first cache
 
@@ -104,7 +108,8 @@ def run(
     size : int, optional
         Models per block, where a shape already compiled is to be used again.
     part : bool
-        Whether the models are some of a larger batch, as they are with `index`.
+        Whether the models are some of a larger batch, as they are with `index`. Other batches of
+        few models with little data are compiled quickly rather than well.
     searches : int
         What a model's task does at a time: it scales the block.
 
@@ -123,10 +128,12 @@ def run(
     size = size or block_size(count, row_elements, part or index is not None, searches)
     key = tuple(sorted(options.items()))
     shapes = _shapes(lanes, shared)
-    if forms.in_a_hurry():
+    small = n_models <= FEW_MODELS and n_models * row_elements * searches <= SMALL_WORK
+    hurried = forms.in_a_hurry() or (small and not part)
+    if hurried:
         size = _compiled.at_least(size, task, key, shapes)
     while True:
-        form = _compiled(task, key, (size, *shapes))
+        form = _compiled(task, key, (size, *shapes), hurried)
         job = _Job(form, lanes, shared, index, count, size)
         try:
             return job.run(8 * BLOCK_ARRAYS * size * row_elements * searches)

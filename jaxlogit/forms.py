@@ -28,13 +28,13 @@ class Form:
     are compiled to follow one another.
     """
 
-    def __init__(self, task: Callable, options: tuple):
+    def __init__(self, task: Callable, options: tuple, hurried: bool):
         def many(lanes, shared):
             return jax.vmap(lambda lane: task(lane, shared, **dict(options)))(lanes)
 
         self.on_cpu = jax.default_backend() == "cpu"
         self.many = many
-        self.options = CPU_OPTIONS | (HURRIED if _in_a_hurry.get() else {}) if self.on_cpu else {}
+        self.options = CPU_OPTIONS | (HURRIED if hurried else {}) if self.on_cpu else {}
         self.call = jax.jit(many, compiler_options=self.options)
         self.ready = False
         self.turns: AbstractContextManager = nullcontext()
@@ -105,12 +105,15 @@ class Forms:
         self._forms: OrderedDict = OrderedDict()
         self._lock = threading.Lock()
 
-    def __call__(self, task: Callable, options: tuple, shapes: tuple) -> "Form":
-        """`task` over a leading axis of `lanes`, with `shared` common to all."""
-        key = (task, options, shapes, _in_a_hurry.get())
+    def __call__(self, task: Callable, options: tuple, shapes: tuple, hurried: bool) -> "Form":
+        """`task` over a leading axis of `lanes`, with `shared` common to all.
+
+        `hurried` is whether it is compiled quickly rather than well.
+        """
+        key = (task, options, shapes, hurried)
         with self._lock:
             if key not in self._forms:
-                self._forms[key] = Form(task, options)
+                self._forms[key] = Form(task, options, hurried)
             self._forms.move_to_end(key)
             while len(self._forms) > MOST_COMPILED:
                 self._forms.popitem(last=False)[1].call.clear_cache()

@@ -229,6 +229,21 @@ def test_garbage_is_collected_again_after_a_failure():
     assert gc.isenabled()
 
 
+def test_few_models_with_little_data_are_compiled_quickly(problem, monkeypatch):
+    X, y, _ = problem
+
+    def levels(*data):
+        monkeypatch.setattr(batch, "_compiled", forms.Forms())
+        jaxlogit.fit(*data)
+        options = [form.options for form in batch._compiled._forms.values()]
+        return {given.get("xla_backend_optimization_level") for given in options}
+
+    assert levels(X, y[0]) == {0}
+    assert levels(X, y) == {None}
+    monkeypatch.setattr(batch, "SMALL_WORK", len(X) // 2)
+    assert levels(X, y[0]) == {None}
+
+
 def test_importing_loads_nothing_that_few_need():
     heavy = "{'scipy.special', 'scipy.stats', 'scipy.optimize', 'optax', 'pandas', 'matplotlib'}"
     code = f"import sys, jaxlogit; print({heavy} & set(sys.modules))"

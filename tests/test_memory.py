@@ -24,8 +24,8 @@ def exhausted(limit, monkeypatch):
     tried = []
     make = forms.Form.__init__
 
-    def with_a_limit(self, task, options):
-        make(self, task, options)
+    def with_a_limit(self, task, options, hurried):
+        make(self, task, options, hurried)
         call = self.call
 
         class Call:

@@ -90,7 +90,7 @@ def drawn(sample: Sample, numbers: np.ndarray, source: Source | None = None) -> 
     draw = resample.row_weights if sample.scheme.weighs else resample.outcomes
     rows = batch.run(
         tasks.drawn, len(numbers), numbers.astype(np.uint32), source or sample.source,
-        row_elements=sample.models.n_rows, layout=sample.layout, draw=draw,
+        row_elements=sample.models.n_rows, part=True, layout=sample.layout, draw=draw,
     )  # fmt: skip
     models = replace(sample.models, n_models=len(numbers), single=False)
     if not sample.scheme.weighs:
@@ -102,7 +102,8 @@ def weights_by_unit(sample: Sample, numbers: np.ndarray) -> np.ndarray:
     """Weights or multipliers of the units, (k, G)."""
     return batch.run(
         tasks.drawn, len(numbers), numbers.astype(np.uint32), sample.source,
-        row_elements=sample.scheme.n_units, layout=sample.layout, draw=resample.unit_weights,
+        row_elements=sample.scheme.n_units, part=True, layout=sample.layout,
+        draw=resample.unit_weights,
     )  # fmt: skip
 
 
@@ -127,8 +128,8 @@ def std_errors(
     out[index] = batch.run(
         tasks.std_error, len(index), (numbers[index].astype(np.uint32), coef[index], working),
         (_penalized(sample), sample.source, wanted.contrasts), row_elements=sample.row_elements,
-        layout=sample.layout, weighs=sample.scheme.weighs, function=wanted.function,
-        unroll=len(index) > FEW,
+        part=True, layout=sample.layout, weighs=sample.scheme.weighs,
+        function=wanted.function, unroll=len(index) > FEW,
     )  # fmt: skip
     return out
 
@@ -147,7 +148,8 @@ def covariances(sample: Sample, numbers: np.ndarray, coef: np.ndarray) -> np.nda
         out[index] = batch.run(
             tasks.covariance, len(index), (numbers[index].astype(np.uint32), working),
             (_penalized(sample), sample.source), row_elements=sample.row_elements,
-            layout=sample.layout, weighs=sample.scheme.weighs, unroll=len(index) > FEW,
+            part=True, layout=sample.layout, weighs=sample.scheme.weighs,
+            unroll=len(index) > FEW,
         )  # fmt: skip
     return out
 
@@ -209,7 +211,7 @@ def _one_step(sample: Sample, numbers: np.ndarray) -> Estimates:
     coef = batch.run(
         tasks.step, len(numbers), numbers.astype(np.uint32),
         (sample.source, sample.estimate, influence),
-        row_elements=max(1, sample.scheme.n_units // LIGHT), layout=sample.layout,
+        row_elements=max(1, sample.scheme.n_units // LIGHT), part=True, layout=sample.layout,
     )  # fmt: skip
     return Estimates(coef, np.zeros(len(numbers), np.int32))
 
@@ -230,6 +232,7 @@ def _quickly(sample: Sample, numbers: np.ndarray):
     options: dict[str, Any] = {
         "row_elements": sample.row_elements,
         "size": batch.block_size(count, sample.row_elements),
+        "part": True,  # of all replicates: few of them are drawn and fitted as many are
         "layout": sample.layout,
         "weighs": sample.scheme.weighs,
         "unroll": count > FEW,

@@ -103,7 +103,7 @@ def describe(fit: "Fit", level: float, method: str, *, exponentiate: bool = Fals
     if fit.n_models > 1:
         tallied = f"statuses: {tally(fit.status)}"
         return Summary([*head, tallied, "estimates in log-odds"], *_many(fit), _worst(fit))
-    head.append(_measures(fit))
+    head += _measures(fit)
     likelihood = method == "lr" and fit._penalty is not None
     name = f"penalised {METHOD_NAMES[method]}" if likelihood else METHOD_NAMES[method]
     head.append(f"{100 * level:g} % intervals and tests by {name}")
@@ -118,17 +118,19 @@ def _event(fit: "Fit") -> str:
     return f"   (probability of {response})" if named else ""
 
 
-def _measures(fit: "Fit") -> str:
-    """Log-likelihood, deviance and criteria of one model in a line."""
+def _measures(fit: "Fit") -> list[str]:
+    """Log-likelihood, deviance and criteria of one model in a line; of counts in two."""
     loglik, deviance, aic, bic = (
         float(np.ravel(value)[0]) for value in (fit.loglik, fit.deviance, fit.aic, fit.bic)
     )
     kind = "log-likelihood" if fit._penalty is None else "penalised log-likelihood"
     line = f"{kind} {loglik:.6g}, deviance {deviance:.6g}"
     if np.isnan(aic):
-        return line
-    counts = " (without binomial coefficients)" if fit._models.trials is not None else ""
-    return f"{line}, AIC {aic:.6g}, BIC {bic:.6g}{counts}"
+        return [line]
+    both = f"AIC {aic:.6g}, BIC {bic:.6g}"
+    if fit._models.trials is None:
+        return [f"{line}, {both}"]
+    return [line, f"{both} (without binomial coefficients)"]
 
 
 def _remarks(fit: "Fit", unsafe: bool) -> list[str]:
