@@ -69,18 +69,8 @@ class Comparison(Record):
 
     def to_frame(self) -> Any:
         """A pandas table: a row for each model and fit."""
-        shape = np.atleast_2d(self.loglik).shape
-        flat = {
-            "model": np.repeat(np.arange(shape[0]), shape[1]),
-            "fit": np.tile(np.array(self.names), shape[0]),
-            "n_params": np.tile(self.n_params, shape[0]),
-            **{name: np.ravel(getattr(self, name)) for name in MEASURES},
-            "statistic": np.ravel(self.statistic),
-            "df": np.tile(self.df, shape[0]),
-            "p_value": np.ravel(self.p_value),
-            "status": np.ravel(tidy.words(self.status)),
-        }
-        return tidy.frame(tidy.labelled(self.by, self.groups, flat))
+        names = ("n_params", *MEASURES, "statistic", "df", "p_value", "status")
+        return _frame(self, {"fit": self.names}, names)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -129,17 +119,17 @@ class TermTests(Record):
 
     def to_frame(self) -> Any:
         """A pandas table: a row for each model and term."""
-        shape = np.atleast_2d(self.statistic).shape
-        flat = {
-            "model": np.repeat(np.arange(shape[0]), shape[1]),
-            "term": np.tile(np.array(self.names), shape[0]),
-            "df": np.tile(self.df, shape[0]),
-            "statistic": np.ravel(self.statistic),
-            "p_value": np.ravel(self.p_value),
-            "aic": np.ravel(self.aic),
-            "status": np.ravel(tidy.words(self.status)),
-        }
-        return tidy.frame(tidy.labelled(self.by, self.groups, flat))
+        return _frame(self, {"term": self.names}, ("df", "statistic", "p_value", "aic", "status"))
+
+
+def _frame(record: Comparison | TermTests, place: dict, names: tuple[str, ...]) -> Any:
+    """A row for each model and place (k,), from fields (k,) or (B, k)."""
+    shape = np.atleast_2d(record.statistic).shape
+    values = place | {name: getattr(record, name) for name in names}
+    values["status"] = tidy.words(record.status)
+    flat = {"model": np.repeat(np.arange(shape[0]), shape[1])}
+    flat |= {name: np.broadcast_to(value, shape).ravel() for name, value in values.items()}
+    return tidy.frame(tidy.labelled(record.by, record.groups, flat))
 
 
 def compare(*fits: "Fit", nested: bool = True) -> Comparison:

@@ -159,7 +159,7 @@ def fit_formula(
         raise ValueError("clusters must be None with by: robust errors are for one model")
     made = design(
         formula, data, trials=trials, weights=weights, offset=offset, clusters=clusters,
-        groups=by, missing=missing,
+        by=by, missing=missing,
     )  # fmt: skip
     fields = ("X", "y", "trials", "weights", "offset")
     labels, arrays = None, {name: getattr(made, name) for name in fields}

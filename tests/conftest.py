@@ -35,3 +35,9 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 # takes, so no single example has a deadline.
 settings.register_profile("deterministic", derandomize=True, deadline=None, database=None)
 settings.load_profile("deterministic")
+
+# With `XLA_FLAGS=` what stands against independent sources is to be compiled well, as batches are.
+if not os.environ["XLA_FLAGS"]:
+    from jaxlogit import batch
+
+    batch.FEW_MODELS = 0

@@ -10,6 +10,8 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from benchmarks.report import number
+
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 HANDED_OUT = ("Fit", "Bootstrap", "Maximum", "StudyResult", "ExactResult", "Design", "Dataset")
 """Beside the records: nobody makes these, so how they are made is no part of the reference."""
@@ -152,15 +154,6 @@ def table(header: list[str], rows: list[list[str]]) -> Iterator[str]:
     for row in (header, rule, *rows):
         yield "| " + " | ".join(row) + " |"
     yield ""
-
-
-def number(value: float | None) -> str:
-    """Three digits, thousands marked; nothing for nothing."""
-    if value is None:
-        return ""
-    if value >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.2f}" if value < 10 else f"{value:.1f}"
 
 
 def without_making(app, what, name, found, options, signature, returns):

@@ -56,11 +56,11 @@ def check_folder(path: Path | None) -> None:
         raise FileNotFoundError(f"no folder {str(path.parent)!r} to write {path.name} to")
 
 
-def write_csv(frame: Any, path: Path | None) -> None:
+def write_csv(frame: Any, path: Path | None, what: str = "table") -> None:
     """Write a table and say so on standard error, if there is somewhere to."""
     if path is not None:
         frame.to_csv(path, index=False)
-        print(f"table written to {path}", file=sys.stderr)
+        print(f"{what} written to {path}", file=sys.stderr)
 
 
 def print_json(found: Any) -> None:

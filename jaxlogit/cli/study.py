@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jaxlogit.cli.shared import print_json, terminable
+from jaxlogit.cli.shared import print_json, terminable, write_csv
 
 if TYPE_CHECKING:
     from jaxlogit.study import ExactResult, StudyResult
@@ -93,7 +93,7 @@ def _run(options: argparse.Namespace) -> None:
             max_time=max_time,
         )  # fmt: skip
     print(study_text(result), end="")
-    _write_csv(result, options.csv)
+    write_csv(result.summary() if options.csv else None, options.csv, "every measure")
     if result.left:
         left = f"{result.left:,} replicates are left for want of time: running again resumes"
         print(f"{study.name}: {left}", file=sys.stderr)
@@ -121,7 +121,7 @@ def _summary(options: argparse.Namespace) -> None:
         return
     text = study_text(result, differences=options.differences, markdown=options.markdown)
     print(result.to_latex() if options.latex else text, end="")
-    _write_csv(result, options.csv)
+    write_csv(result.summary() if options.csv else None, options.csv, "every measure")
 
 
 def _exact(options: argparse.Namespace) -> None:
@@ -134,7 +134,7 @@ def _exact(options: argparse.Namespace) -> None:
         return
     text = exact_text(result, differences=options.differences, markdown=options.markdown)
     print(text, end="")
-    _write_csv(result, options.csv)
+    write_csv(result.summary() if options.csv else None, options.csv, "every measure")
 
 
 def _document(result: "StudyResult | ExactResult") -> dict:
@@ -192,9 +192,3 @@ def _opened(store: Path) -> "StudyResult":
     for path, reason in result.damaged:
         print(f"{path}: {reason}; left out", file=sys.stderr)
     return result
-
-
-def _write_csv(result: "StudyResult | ExactResult", path: Path | None) -> None:
-    if path is not None:
-        result.summary().to_csv(path, index=False)
-        print(f"every measure written to {path}", file=sys.stderr)

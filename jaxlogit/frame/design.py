@@ -14,9 +14,6 @@ from jaxlogit.frame.formula import Formula, parse, plain, shorten
 from jaxlogit.frame.read import as_table, column_names, opened
 from jaxlogit.frame.terms import Terms, matrix
 
-ARGUMENTS = {"groups": "by"}
-"""What users call an argument, where that is not its name here."""
-
 
 @dataclass(frozen=True, eq=False)
 class Design:
@@ -68,7 +65,7 @@ def design(
     offset: str | None = None,
     clusters: str | None = None,
     strata: str | None = None,
-    groups: str | None = None,
+    by: str | None = None,
     missing: str = "drop",
 ) -> Design:
     """Make the arrays of a model from a formula and a table.
@@ -94,8 +91,8 @@ def design(
         columns, a path or the name of a bundled data set (see `read_table`).
     trials, weights, offset
         Names of columns: trials per row, case weights, and an offset in log-odds.
-    clusters, strata, groups
-        Names of columns with labels of any kind.
+    clusters, strata, by
+        Names of columns with labels of any kind; those of `by` are the groups of `fit_formula`.
     missing : {"drop", "error"}
         What happens to rows in which a column in use is missing.
 
@@ -119,7 +116,7 @@ def design(
     source = opened(table)
     known = column_names(source)
     extras = {"trials": trials, "weights": weights, "offset": offset}
-    labels = {"clusters": clusters, "strata": strata, "groups": groups}
+    labels = {"clusters": clusters, "strata": strata, "by": by}
     named = {**extras, **labels}
     _check_named(named, known)
     model = parse(formula, known, named.values())
@@ -145,7 +142,9 @@ def design(
         names=terms.names,
         response=response,
         n_dropped=len(table) - rows.size,
-        **{name: None if k is None else _labels(table[k].iloc[rows]) for name, k in labels.items()},
+        clusters=_labels(table, clusters, rows),
+        strata=_labels(table, strata, rows),
+        groups=_labels(table, by, rows),
         terms=terms,
         categories=categories,
     )
@@ -193,11 +192,10 @@ def _given(named: dict[str, str | None]) -> list[str]:
 def _check_named(named: dict[str, str | None], known: Sequence[str]) -> None:
     for name, column in named.items():
         if not isinstance(column, str | None):
-            raise TypeError(f"{ARGUMENTS.get(name, name)} must name a column, "
-                            f"found {type(column).__name__}")  # fmt: skip
+            raise TypeError(f"{name} must name a column, found {type(column).__name__}")
         if column is not None and column not in known:
             raise ValueError(
-                f"{ARGUMENTS.get(name, name)} must name a column of the table, found {column!r}"
+                f"{name} must name a column of the table, found {column!r}"
                 f"{columns.hint(column, known)}"
             )
 
@@ -226,9 +224,9 @@ def _whole_rows(table: pd.DataFrame, used: list[str], missing: str) -> np.ndarra
     )
 
 
-def _labels(series: pd.Series) -> np.ndarray:
+def _labels(table: pd.DataFrame, name: str | None, rows: np.ndarray) -> np.ndarray | None:
     """Labels as they are: whole numbers beside missing ones must not have become floats."""
-    return series.infer_objects().to_numpy()
+    return None if name is None else table[name].iloc[rows].infer_objects().to_numpy()
 
 
 def _numbers(

@@ -9,6 +9,7 @@ from jaxlogit.report.text import study_text
 from jaxlogit.report.warnings import several_levels, warnings
 from jaxlogit.report.words import latex
 from jaxlogit.rows import PLACE, Row, by_term, factors, levels, significances, summary_rows
+from jaxlogit.tables.tidy import needed
 from jaxlogit.text import plain, share
 
 if TYPE_CHECKING:
@@ -51,10 +52,7 @@ def to_frame(result: "StudyResult") -> "pandas.DataFrame":
 
 def to_polars(result: "StudyResult") -> "polars.DataFrame":
     """As `to_frame`, in polars; needs the extra `frames`."""
-    try:
-        import polars
-    except ModuleNotFoundError:
-        raise ImportError("to_polars needs polars: install jaxlogit-inference[frames]") from None
+    polars = needed("to_polars", "polars", "frames")
     columns = [*_places(result), *LONG]
     return polars.DataFrame(
         _long(result), schema=columns, orient="row", strict=False, infer_schema_length=None
@@ -73,10 +71,7 @@ def to_xarray(result: "StudyResult") -> "xarray.Dataset":
         seed, null, significance and versions. Choose a method by `.sel({"method": "ml:lr"})`:
         the keyword of that name is xarray's own.
     """
-    try:
-        import xarray
-    except ModuleNotFoundError:
-        raise ImportError("to_xarray needs xarray: install jaxlogit-inference[frames]") from None
+    xarray = needed("to_xarray", "xarray", "frames")
     rows, record = summary_rows(result), result.record
     axes = {key: list(dict.fromkeys(r[key] for r in rows)) for key in PLACE}
     dims = ["cell", "method", "term", *(["level"] if several_levels(result) else [])]

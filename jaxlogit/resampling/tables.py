@@ -10,6 +10,7 @@ import numpy as np
 from jaxlogit.core.status import Status
 from jaxlogit.resampling.records import BootstrapInterval
 from jaxlogit.results import tally
+from jaxlogit.tables.tidy import needed
 from jaxlogit.text import table
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def columns(boot: "Bootstrap", level: float, kind: str | None) -> tuple[Bootstra
 
 def tidy(boot: "Bootstrap", level: float, kind: str) -> Any:
     """The table of one data set as a pandas data frame, with the statuses of the ends."""
-    pd = _pandas("a table")
+    pd = needed("a table", "pandas", "study")
     ends, found = columns(boot, level, kind)
     names = np.array([Status(code).name.lower() for code in range(len(Status))])
     statuses = {
@@ -84,17 +85,9 @@ def _aligned(cells: Sequence[str]) -> list[str]:
     return [cell + " " * (max(after) - n) for cell, n in zip(cells, after, strict=True)]
 
 
-def _pandas(what: str) -> Any:
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise ImportError(f"{what} needs pandas: install jaxlogit-inference[study]") from error
-    return pd
-
-
 def frame(boot: "Bootstrap") -> Any:
     """One row for each replicate, with a column for the data set where there are many."""
-    pd = _pandas("to_frame")
+    pd = needed("to_frame", "pandas", "study")
     sets, count, p = boot._coef.shape
     columns = {} if boot.fit._models.single else {"data_set": np.repeat(np.arange(sets), count)}
     columns["replicate"] = np.tile(np.arange(count), sets)

@@ -79,10 +79,6 @@ def html(fit: "Fit") -> str:
     return describe(fit, 0.95, fit._method(None, "wald")).html()
 
 
-AROUND = ("model", "group", "status")
-"""Columns of the tidy table that one model's table does without."""
-
-
 def every(frame: Any) -> str:
     """All rows of a data frame as a table; columns without any number are left out."""
     columns = [name for name in frame.columns if name != "model" and not frame[name].isna().all()]
@@ -178,7 +174,8 @@ def _one(
     """One row for each term; those whose standard errors mislead are marked, if there are any."""
     flat = tidy.terms(fit, level, method, exponentiate)
     unsafe = _unsafe(fit, level)
-    header = [name for name in flat if name not in (*AROUND, tidy.groups(fit)[0])]
+    names = list(flat)
+    header = names[names.index("term") : names.index("status", names.index("term"))]
     rows = [
         [str(flat["term"][i]), *(_number(flat[name][i]) for name in header[1:])]
         for i in range(len(flat["term"]))

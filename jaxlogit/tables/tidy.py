@@ -1,5 +1,6 @@
 """A fit as tables: a row for each model and term, or for each model."""
 
+from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -145,12 +146,12 @@ def labelled(by: str | None, labels: np.ndarray | None, columns: dict[str, Any])
 
 def frame(columns: dict[str, Any]) -> Any:
     """Columns as a pandas data frame."""
-    return needed("pandas", "study").DataFrame(columns)
+    return needed("to_frame", "pandas", "study").DataFrame(columns)
 
 
 def array(fit: "Fit", level: float, method: str) -> Any:
     """The tidy table as an xarray data set, model × term; see `Fit.to_xarray`."""
-    xarray = needed("xarray", "frames")
+    xarray = needed("to_xarray", "xarray", "frames")
     flat = terms(fit, level, method)
     shape = (fit.n_models, len(fit.names))
     values = ("estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high")
@@ -164,7 +165,7 @@ def array(fit: "Fit", level: float, method: str) -> Any:
     return xarray.Dataset(found, coords=place, attrs={"level": level, "method": method})
 
 
-def needed(package: str, extra: str) -> ModuleType:
+def needed(what: str, package: str, extra: str) -> ModuleType:
     """A package that arrays alone do without.
 
     Raises
@@ -172,10 +173,7 @@ def needed(package: str, extra: str) -> ModuleType:
     ImportError
         It is not installed; names the extra that brings it.
     """
-    from importlib import import_module
-
     try:
         return import_module(package)
-    except ModuleNotFoundError as error:
-        wanted = f"this needs {package}: pip install 'jaxlogit-inference[{extra}]'"
-        raise ModuleNotFoundError(wanted, name=error.name) from error
+    except ModuleNotFoundError:
+        raise ImportError(f"{what} needs {package}: install jaxlogit-inference[{extra}]") from None
