@@ -124,7 +124,7 @@ def design(
     used = list(dict.fromkeys([*numbers, *_given(labels)]))
     table = as_table(source, used)
     rows = _whole_rows(table, used, missing)
-    values = {name: columns.read(table[name].iloc[rows]) for name in numbers}
+    values = {name: columns.read(_at(table, name, rows)) for name in numbers}
     with np.errstate(all="ignore"):  # what is not finite is refused with its place instead
         y, counted, response = _response(model, values, rows, trials)
         X, terms, categories = matrix(model, values, rows)
@@ -175,7 +175,7 @@ def subset(table: pd.DataFrame, condition: str) -> pd.DataFrame:
     try:
         model = parse(f"I({condition}) ~ 1", [k for k in table.columns if isinstance(k, str)], ())
         rows = _whole_rows(table, list(model.columns), "drop")
-        values = {name: columns.read(table[name].iloc[rows]) for name in model.columns}
+        values = {name: columns.read(_at(table, name, rows)) for name in model.columns}
         holds = columns.evaluate(model.outcome[0], values)
     except ValueError as error:
         raise ValueError(f"subset {condition!r}: {plain(error)}") from None
@@ -207,26 +207,32 @@ def _whole_rows(table: pd.DataFrame, used: list[str], missing: str) -> np.ndarra
         raise ValueError(f"the table has the column {twice[0]!r} more than once")
     if not len(table):
         raise ValueError("the table has no rows")
-    lacks = table[used].isna().to_numpy()
-    incomplete = lacks.any(axis=1)
+    lacks = {name: table[name].isna().to_numpy() for name in used}
+    incomplete = np.logical_or.reduce([*lacks.values(), np.zeros(len(table), bool)])
     rows = np.flatnonzero(~incomplete)
     if missing == "error" and rows.size < len(table):
         row = int(np.argmax(incomplete))
+        first = next(name for name in used if lacks[name][row])
         raise ValueError(
-            f"{used[int(np.argmax(lacks[row]))]!r} is missing at row {row}, and values are in "
+            f"{first!r} is missing at row {row}, and values are in "
             f'{len(table) - rows.size} of {len(table)} rows: missing="drop" leaves these out'
         )
     if rows.size:
         return rows
-    worst = int(lacks.sum(axis=0).argmax())
+    worst = max(used, key=lambda name: lacks[name].sum())
     raise ValueError(
-        f"no row is complete: of {len(table)} rows, {lacks[:, worst].sum()} lack {used[worst]!r}"
+        f"no row is complete: of {len(table)} rows, {lacks[worst].sum()} lack {worst!r}"
     )
+
+
+def _at(table: pd.DataFrame, name: str, rows: np.ndarray) -> pd.Series:
+    """The rows of a column; all of them are no copy."""
+    return table.loc[:, name] if len(rows) == len(table) else table.loc[:, name].iloc[rows]
 
 
 def _labels(table: pd.DataFrame, name: str | None, rows: np.ndarray) -> np.ndarray | None:
     """Labels as they are: whole numbers beside missing ones must not have become floats."""
-    return None if name is None else table[name].iloc[rows].infer_objects().to_numpy()
+    return None if name is None else _at(table, name, rows).infer_objects().to_numpy()
 
 
 def _numbers(

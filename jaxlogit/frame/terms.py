@@ -73,10 +73,8 @@ class Terms:
         rows = np.arange(len(found))
         single, bases = _factors(self.model, values, rows, memory)
         with np.errstate(all="ignore"):
-            made = self.spec.get_model_matrix(
-                pd.DataFrame(single, index=range(rows.size)), context=bases
-            )
-        X = np.ascontiguousarray(pd.DataFrame(made).to_numpy(np.float64))
+            made = self.spec.get_model_matrix(_side_by_side(single, rows), context=bases)
+        X = np.ascontiguousarray(made, np.float64)
         _refuse_infinite(X, self.names, rows, self.model)
         return X, found
 
@@ -119,17 +117,17 @@ def matrix(
     try:
         made = formulaic.model_matrix(
             model.right,
-            pd.DataFrame(single, index=range(rows.size)),
+            _side_by_side(single, rows),
             context=bases,
-            output="pandas",
+            output="numpy",
             na_action="ignore",
         )
     except FormulaicError as error:
         about = f"formula {shorten(model.text)!r}"
         raise ValueError(f"{about} cannot be read: {plain(error)}") from None
-    frame, spec = pd.DataFrame(made), cast(formulaic.ModelSpec, made.model_spec)
-    X = np.ascontiguousarray(frame.to_numpy(np.float64))
-    names = tuple(model.label(str(k)) for k in frame.columns)
+    spec = cast(formulaic.ModelSpec, made.model_spec)
+    X = np.ascontiguousarray(made, np.float64)
+    names = tuple(model.label(str(k)) for k in spec.column_names)
     if not names:
         raise ValueError(f"formula {shorten(model.text)!r} leaves no column in the design matrix")
     _refuse_infinite(X, names, rows, model)
@@ -168,11 +166,14 @@ def _factors(
     return single, bases
 
 
+def _side_by_side(single: dict, rows: np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame(single, index=range(rows.size), copy=False)
+
+
 def _refuse_infinite(
     X: np.ndarray, names: tuple[str, ...], rows: np.ndarray, model: Formula
 ) -> None:
-    wrong = np.argwhere(~np.isfinite(X))
-    if wrong.size:
-        i, j = wrong[0]
+    if not np.all(np.isfinite(X)):
+        i, j = np.argwhere(~np.isfinite(X))[0]
         about = f"formula {shorten(model.text)!r}"
         raise ValueError(f"{about}: {names[j]!r} must be finite, found {X[i, j]} at row {rows[i]}")
