@@ -150,6 +150,9 @@ def _inverted_ends(
             todo = todo & (ends.status != Status.CONVERGED)
     if wanted is not None:
         todo = todo & wanted[..., None]
+    if solver != "bisection" and method == "lr" and solution.shared.strength is None:
+        _search_from_inside(solution, contrasts, cutoff, ends, todo)
+        todo = todo & (ends.status != Status.CONVERGED)
     _search_carefully(solution, contrasts, cutoff, method, ends, todo, finite=True)
     index = solution.separated
     if len(index) and method != "rstar":  # which needs a finite estimate

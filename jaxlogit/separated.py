@@ -1,17 +1,16 @@
 """Models without a finite maximum: their suprema, and which of their ends are infinite."""
 
-import jax
 import numpy as np
 
 from jaxlogit import batch
 from jaxlogit.core import ends, programme, tasks
-from jaxlogit.core.separation import unbounded_sides
+from jaxlogit.core.separation import CLEAR_SLOPE
 from jaxlogit.core.status import Status
 from jaxlogit.core.working import Arrays, judged_rows, merge, problem
 from jaxlogit.solution import Solution
 
 OVERLAP_STEPS = 120
-PROBE_CUTOFF = 3.84  # any would do: whether an end is finite does not depend on the level
+HELD = 1 << 23  # numbers of separated models' rows on the host at a time
 
 
 def overlapping(solution: Solution, index: np.ndarray) -> Solution:
@@ -102,56 +101,31 @@ def decide(solution: Solution, index: np.ndarray) -> None:
 def unbounded(solution: Solution, contrasts: np.ndarray) -> np.ndarray:
     """Which ends of contrasts (q, p) are infinite, (k, q, 2) lower first, for separated models.
 
-    The model's direction d proves one end infinite by c'd ≠ 0. The other ends are finite where
-    d is the only direction, or where c says nothing about the rows that d moves. What is then
-    open is tried by a search: a certified end is finite, and a search that runs away gives a
-    direction to check. The linear programme decides the rest.
+    The model's direction d proves one end infinite by c'd ≠ 0, and the other ends finite where it
+    is the only direction. Elsewhere the direction nearest to the contrast decides.
     """
     index = solution.separated
-    if not len(index):
-        return np.zeros((0, len(contrasts), 2), bool)
-    infinite, settled = batch.run(
-        _direction_sides, len(solution.status),
-        (solution.lanes, solution.direction, solution.nullity), (solution.shared, contrasts),
-        row_elements=solution.row_elements, index=index,
-    )  # fmt: skip
-    where = np.nonzero(~infinite & ~settled[..., None])
-    if len(where[0]):
-        model, term, side = where
-        finite, endless = solution.run_rows(
-            _probe_end, index[model], (contrasts[term], np.asarray(ends.SIDES)[side]),
-            (np.float64(PROBE_CUTOFF),), with_response=True,
-        )  # fmt: skip
-        infinite[where] = endless
-        left = ~finite & ~endless
-        _ask_programme(solution, contrasts, index, infinite, tuple(part[left] for part in where))
+    infinite = np.zeros((len(index), len(contrasts), 2), bool)
+    step = max(1, HELD // (solution.n_rows * (solution.coef.shape[1] + 2)))
+    for start in range(0, len(index), step):
+        part = index[start : start + step]
+        rows = _Rows(solution, part)
+        for i, model in enumerate(part):
+            *data, transform = rows[i]
+            only = solution.nullity[model] == 1
+            infinite[start + i] = _sides(
+                contrasts @ transform, solution.direction[model], None if only else data
+            )
     return infinite
 
 
-def _direction_sides(lane, shared):
-    arrays, direction, nullity = lane
-    common, contrasts = shared
-    model = problem(merge(arrays, common)._replace(direction=direction))
-    working = contrasts @ model.transform
-    upper_lower = jax.vmap(unbounded_sides, in_axes=(None, 0))(direction, working)
-    alone = tasks.left_alone(model, contrasts)
-    return upper_lower[:, ::-1], alone | (nullity == 1)
-
-
-def _probe_end(arrays, coef, peak, contrast, side, cutoff):
-    return ends.probe_end(arrays, coef, peak, contrast, side, cutoff)
-
-
-def _ask_programme(solution: Solution, contrasts, index, infinite, where) -> None:
-    """Decide single ends by linear programme."""
-    model, term, side = where
-    asked = np.unique(model)
-    if not len(asked):
-        return
-    rows = _Rows(solution, index[asked])
-    for at, i in enumerate(asked):
-        design, successes, total, transform = rows[at]
-        for j in np.unique(term[model == i]):
-            lower_upper = programme.unbounded(design, successes, total, contrasts[j] @ transform)
-            open_ = side[(model == i) & (term == j)]
-            infinite[i, j, open_] = lower_upper[open_]
+def _sides(working: np.ndarray, direction: np.ndarray, data: list | None) -> np.ndarray:
+    """Which ends of contrasts (q, p) are infinite, (q, 2); `data` is None with one direction."""
+    lengths = np.linalg.norm(working, axis=1) * np.linalg.norm(direction)
+    slope = working @ direction / np.where(lengths > 0, lengths, np.inf)
+    infinite = np.stack([slope < -CLEAR_SLOPE, slope > CLEAR_SLOPE], axis=1)
+    if data is not None:
+        cone = programme.Cone(*data)
+        for j, side in np.argwhere(~infinite):
+            infinite[j, side] = cone.leads(ends.SIDES[side] * working[j])
+    return infinite

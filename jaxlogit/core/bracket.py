@@ -28,7 +28,7 @@ INNER_STEPS = 80
 def point_inside(evaluate: Callable[[Array], Evaluation], coef, peak, cutoff, scale: Scale):
     """A point well inside the interval, (p,): the first on Newton's way from 0 with half the drop.
 
-    For a model without a finite maximum, where the end of the search is of no use as a start.
+    For a model whose maximum is infinite or far away, and of no use as a start.
     """
     zero = jnp.zeros_like(coef)
 

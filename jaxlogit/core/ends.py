@@ -8,14 +8,14 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from jaxlogit.core import bounds, bracket, higher, hills, linalg, separation
+from jaxlogit.core import bounds, bracket, higher, hills, linalg
 from jaxlogit.core.bounds import BOUND_ERROR, Bound, Target
 from jaxlogit.core.likelihood import Rows, in_single, information_derivative
 from jaxlogit.core.newton import Scale
 from jaxlogit.core.penalty import evaluate, evaluator
 from jaxlogit.core.status import Status
 from jaxlogit.core.tasks import SINGLE_STEPS
-from jaxlogit.core.working import Arrays, judged_rows, problem
+from jaxlogit.core.working import Arrays, problem
 
 SIDES = (-1.0, 1.0)
 NEAR_END = 1e-4  # standard errors: from there one step in double precision is certified
@@ -103,29 +103,15 @@ WALKS = {"lr": _lr_walk, "score": _score_walk, "rstar": _rstar_walk}
 
 
 def end_from_inside(arrays: Arrays, coef, peak, contrast, side, cutoff) -> Bound:
-    """One likelihood-ratio end of a model without a finite maximum, quickly."""
+    """One likelihood-ratio end by a local search from well inside the interval.
+
+    For a model without a finite maximum, or where the Wald end is too far from the end.
+    """
     model = problem(arrays)
     at = partial(evaluate, model.rows, unroll=False)
     target = Target(contrast @ model.transform, side, cutoff)
     start = bracket.point_inside(at, coef, peak, cutoff, model.scale)
     return bounds.lambda_step(at, start, peak, target, model.scale, FAR_STEPS)
-
-
-def probe_end(arrays: Arrays, coef, peak, contrast, side, cutoff):
-    """Whether one end of a separated model is certainly finite, and certainly infinite.
-
-    Finite: a certified crossing. Infinite: the search ran away, and where it went every row
-    agrees with its direction.
-    """
-    model = problem(arrays)
-    rows = model.rows
-    found = end_from_inside(arrays, coef, peak, contrast, side, cutoff)
-    judged = judged_rows(rows.design, model.successes, rows.total, rows.prior)
-    agrees = jnp.all(separation.relative_margins(*judged, found.coef) >= -separation.MARGIN_ERROR)
-    lower_upper = separation.unbounded_sides(found.coef, contrast @ model.transform)[::-1]
-    goes = jnp.where(side > 0, lower_upper[1], lower_upper[0])
-    finite = found.status == Status.CONVERGED
-    return finite, agrees & goes & ~finite
 
 
 def bracketed_end(

@@ -1,4 +1,4 @@
-"""The linear programmes behind separation, for what iteration leaves open (scipy's HiGHS).
+"""What iteration leaves open about separation: linear programmes, and nearest directions (scipy).
 
 With signed rows X̄ (x for all successes, −x for all failures) and equality rows where both
 occur, C = {d : X̄d ≥ 0, equalities = 0} holds every direction along which the likelihood
@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from jaxlogit.core.separation import CLEAR_SLOPE, MARGIN_ERROR
 from jaxlogit.core.status import Status
 
+NOTHING = 1e-10  # share of a contrast's length that is rounding
 POSITIVE = 1e-6  # an optimum above this is not a rounded zero (HiGHS is feasible to 1e-7)
 
 
@@ -54,30 +56,54 @@ def separation(design, successes, total) -> tuple[Status, np.ndarray]:
     return Status.SEPARATED_COMPLETE if complete else Status.SEPARATED_QUASI, found.x[:p]
 
 
-def unbounded(design, successes, total, contrast) -> np.ndarray:
-    """Whether c'β has an infinite lower end and an infinite upper end, (2,) bool.
+class Cone:
+    """C for the rows of one model, (n, p), (n,), (n,), each scaled to largest entry 1."""
 
-    Whether c'd can be negative, or positive, for some d in C with |d_j| ≤ 1.
-    """
-    signed, mixed = _cone(design, successes, total)
-    objective = contrast / np.max(np.abs(contrast))
-    return np.array([_largest(side * objective, signed, mixed) > POSITIVE for side in (-1.0, 1.0)])
+    def __init__(self, design: np.ndarray, successes: np.ndarray, total: np.ndarray):
+        self.signed, self.mixed = _cone(design, successes, total)
+        self._edges = np.concatenate([self.signed, self.mixed, -self.mixed]).T
 
+    def leads(self, contrast: np.ndarray) -> bool:
+        """Whether c'd > 0 for some d in C, so that c'β has no upper end.
 
-def _largest(objective, signed, mixed) -> float:
-    found = _linear_programme(
-        -objective,
-        A_ub=-signed,
-        b_ub=np.zeros(len(signed)),
-        A_eq=mixed if len(mixed) else None,
-        b_eq=np.zeros(len(mixed)) if len(mixed) else None,
-        bounds=(-1.0, 1.0),
-        method="highs",
-    )
-    return -found.fun if found.status == 0 else np.nan
+        The point of C nearest to c is d = c + X̄'λ for the λ ≥ 0 that make it shortest (Moreau):
+        a direction to check row by row, or 0, and then c = −X̄'λ proves that there is none
+        (Farkas). What rounding leaves open is decided by linear programme, a hundred times slower.
+        """
+        c = contrast / np.linalg.norm(contrast)
+        try:
+            multipliers, length = _nonnegative_least_squares(self._edges, -c)
+        except RuntimeError:  # too many iterations
+            return self.programme(contrast)
+        if length < NOTHING:
+            return False
+        d = c + self._edges @ multipliers
+        margins, still = self.signed @ d, self.mixed @ d
+        error = MARGIN_ERROR * max(np.max(np.abs(margins), initial=0.0), length)
+        agrees = np.all(margins >= -error) and np.all(np.abs(still) <= error)
+        return True if agrees and length > CLEAR_SLOPE else self.programme(contrast)
+
+    def programme(self, contrast: np.ndarray) -> bool:
+        """`leads` by linear programme, for d with |d_j| ≤ 1."""
+        found = _linear_programme(
+            -contrast / np.max(np.abs(contrast)),
+            A_ub=-self.signed,
+            b_ub=np.zeros(len(self.signed)),
+            A_eq=self.mixed if len(self.mixed) else None,
+            b_eq=np.zeros(len(self.mixed)) if len(self.mixed) else None,
+            bounds=(-1.0, 1.0),
+            method="highs",
+        )
+        return found.status == 0 and -found.fun > POSITIVE
 
 
 def _linear_programme(objective: np.ndarray, **constraints) -> Any:
     from scipy.optimize import linprog  # 0.2 s that few models ever need
 
     return linprog(objective, **constraints)
+
+
+def _nonnegative_least_squares(edges: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, float]:
+    from scipy.optimize import nnls
+
+    return nnls(edges, target)

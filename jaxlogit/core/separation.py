@@ -103,10 +103,3 @@ def overlapping_part(design, successes, total, direction):
     null = jnp.where(values < null_limit(design), 1.0, 0.0)
     free = 0.25 * design.shape[0] * (vectors * null[None, :]) @ vectors.T
     return jnp.where(unmoved, total, 0.0), free
-
-
-def unbounded_sides(direction, contrast):
-    """Whether d proves c'β unbounded above, and below, (2,) bool; arrays (p,), (p,)."""
-    length = jnp.linalg.norm(direction) * jnp.linalg.norm(contrast)
-    slope = contrast @ direction / jnp.where(length > 0, length, jnp.inf)
-    return jnp.stack([slope > CLEAR_SLOPE, slope < -CLEAR_SLOPE])
