@@ -26,9 +26,11 @@ LARGEST_BLOCK = 4096
 SMALL_BLOCKS = (1, 16, 272)  # few sizes, so that few shapes are compiled
 MANY_BLOCKS = 6
 # The work of so few models with so few numbers in their row arrays takes some hundredths of a
-# second however it is compiled, and compiling it well takes seconds.
+# second however it is compiled, and compiling it well takes seconds. What is left of many models
+# may come again and again: it is compiled well after so many times.
 FEW_MODELS = 16
 SMALL_WORK = 1 << 18
+QUICK_USES = 16
 REGISTER = 16  # numbers in single precision in the widest vector registers
 ALIAS = 256  # numbers: rows that are a multiple of it apart share lines of the first cache
 
@@ -108,8 +110,7 @@ def run(
     size : int, optional
         Models per block, where a shape already compiled is to be used again.
     part : bool
-        Whether the models are some of a larger batch, as they are with `index`. Other batches of
-        few models with little data are compiled quickly rather than well.
+        Whether the models are some of a larger batch, as they are with `index`.
     searches : int
         What a model's task does at a time: it scales the block.
 
@@ -123,17 +124,23 @@ def run(
     MemoryError
         The results do not fit in what is free, or one model alone does not. A block that does
         not fit is halved.
+
+    Notes
+    -----
+    Few models with little data are compiled quickly rather than well, unless `forms.hurried`
+    says otherwise.
     """
     count = n_models if index is None else len(index)
     size = size or block_size(count, row_elements, part or index is not None, searches)
     key = tuple(sorted(options.items()))
     shapes = _shapes(lanes, shared)
-    small = n_models <= FEW_MODELS and n_models * row_elements * searches <= SMALL_WORK
-    hurried = forms.in_a_hurry() or (small and not part)
-    if hurried:
+    small = count <= FEW_MODELS and count * row_elements * searches <= SMALL_WORK
+    some = part or count < n_models
+    quick_uses = forms.quick_uses((QUICK_USES if some else math.inf) if small else 0)
+    if quick_uses:
         size = _compiled.at_least(size, task, key, shapes)
     while True:
-        form = _compiled(task, key, (size, *shapes), hurried)
+        form = _compiled(task, key, (size, *shapes), quick_uses)
         job = _Job(form, lanes, shared, index, count, size)
         try:
             return job.run(8 * BLOCK_ARRAYS * size * row_elements * searches)

@@ -1,6 +1,7 @@
 """Compiled forms of tasks: how XLA compiles them, which are kept, which have to take turns."""
 
 import gc
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -37,6 +38,7 @@ class Form:
         self.options = CPU_OPTIONS | (HURRIED if hurried else {}) if self.on_cpu else {}
         self.call = jax.jit(many, compiler_options=self.options)
         self.ready = False
+        self.uses = 0
         self.turns: AbstractContextManager = nullcontext()
 
     def prepare(self, lanes, shared) -> None:
@@ -105,18 +107,21 @@ class Forms:
         self._forms: OrderedDict = OrderedDict()
         self._lock = threading.Lock()
 
-    def __call__(self, task: Callable, options: tuple, shapes: tuple, hurried: bool) -> "Form":
+    def __call__(self, task: Callable, options: tuple, shapes: tuple, quick_uses: float) -> "Form":
         """`task` over a leading axis of `lanes`, with `shared` common to all.
 
-        `hurried` is whether it is compiled quickly rather than well.
+        For its first `quick_uses` it is compiled quickly rather than well.
         """
-        key = (task, options, shapes, hurried)
+        quick = (task, options, shapes, True)
         with self._lock:
+            uses = self._forms[quick].uses if quick in self._forms else 0
+            key = (task, options, shapes, uses < quick_uses)
             if key not in self._forms:
-                self._forms[key] = Form(task, options, hurried)
+                self._forms[key] = Form(task, options, hurried=key[-1])
             self._forms.move_to_end(key)
             while len(self._forms) > MOST_COMPILED:
                 self._forms.popitem(last=False)[1].call.clear_cache()
+            self._forms[key].uses += 1
             return self._forms[key]
 
     def at_least(self, size: int, task: Callable, options: tuple, shapes: tuple) -> int:
@@ -137,19 +142,24 @@ class Forms:
 
 TURNS = threading.Lock()
 uncollected = _Uncollected()
-_in_a_hurry = ContextVar("_in_a_hurry", default=False)
+_pace: ContextVar[float | None] = ContextVar("_pace", default=None)
 
 
 @contextmanager
-def hurried() -> Iterator[None]:
-    """Compile what runs inside quickly rather than well: for work that takes less than that."""
-    before = _in_a_hurry.set(True)
+def hurried(wanted: bool = True) -> Iterator[None]:
+    """Compile what runs inside quickly, for work that takes less than that; or not `wanted`: well.
+
+    Outside the work decides. Work in parts that must come out the same to the last bit, whatever
+    ran before them, decides for itself.
+    """
+    before = _pace.set(math.inf if wanted else 0)
     try:
         yield
     finally:
-        _in_a_hurry.reset(before)
+        _pace.reset(before)
 
 
-def in_a_hurry() -> bool:
-    """Whether this is inside `hurried`."""
-    return _in_a_hurry.get()
+def quick_uses(otherwise: float) -> float:
+    """How often a form may be used that was compiled quickly: as `hurried` says, or otherwise."""
+    asked = _pace.get()
+    return otherwise if asked is None else asked

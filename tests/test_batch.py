@@ -245,6 +245,27 @@ def test_few_models_with_little_data_are_compiled_quickly(problem, monkeypatch):
     assert levels(X, y[0]) == {None}
 
 
+def test_what_is_left_of_many_models_is_compiled_well_once_it_comes_often(problem, monkeypatch):
+    X, y, _ = problem
+    y = np.concatenate([y, X[None, :, 1] > 0])  # one is separated
+    monkeypatch.setattr(batch, "FEW_MODELS", 16)
+    monkeypatch.setattr(batch, "QUICK_USES", 4)
+    monkeypatch.setattr(batch, "_compiled", forms.Forms())
+
+    def levels():
+        jaxlogit.fit(X, y).confint()
+        made = batch._compiled._forms.items()
+        return {key[0]: form.options.get("xla_backend_optimization_level") for key, form in made}
+
+    first, *_, last = (levels() for _ in range(5))
+    left = {task for task, level in first.items() if level == 0}
+    assert left and left != set(first)
+    assert set(last) == set(first) and not any(level == 0 for level in last.values())
+    with forms.hurried(False):
+        monkeypatch.setattr(batch, "_compiled", forms.Forms())
+        assert not any(level == 0 for level in levels().values())
+
+
 def test_importing_loads_nothing_that_few_need():
     heavy = (
         "{'scipy.special', 'scipy.stats', 'scipy.optimize', 'optax', 'pandas', 'pyarrow', "

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxlogit import batch, fitting, intervals, memory
+from jaxlogit import batch, fitting, forms, intervals, memory
 from jaxlogit.core import resample, sandwich
 from jaxlogit.core.resample import Source
 from jaxlogit.core.status import Status
@@ -88,9 +88,9 @@ def refits(
 def drawn(sample: Sample, numbers: np.ndarray, source: Source | None = None) -> Models:
     """The data of replicates, each with its weights (k, n) or its outcomes."""
     draw = resample.row_weights if sample.scheme.weighs else resample.outcomes
-    rows = batch.run(
-        tasks.drawn, len(numbers), numbers.astype(np.uint32), source or sample.source,
-        row_elements=sample.models.n_rows, part=True, layout=sample.layout, draw=draw,
+    rows = _run(
+        sample, tasks.drawn, numbers.astype(np.uint32), source or sample.source,
+        row_elements=sample.models.n_rows, draw=draw,
     )  # fmt: skip
     models = replace(sample.models, n_models=len(numbers), single=False)
     if not sample.scheme.weighs:
@@ -100,10 +100,9 @@ def drawn(sample: Sample, numbers: np.ndarray, source: Source | None = None) -> 
 
 def weights_by_unit(sample: Sample, numbers: np.ndarray) -> np.ndarray:
     """Weights or multipliers of the units, (k, G)."""
-    return batch.run(
-        tasks.drawn, len(numbers), numbers.astype(np.uint32), sample.source,
-        row_elements=sample.scheme.n_units, part=True, layout=sample.layout,
-        draw=resample.unit_weights,
+    return _run(
+        sample, tasks.drawn, numbers.astype(np.uint32), sample.source,
+        row_elements=sample.scheme.n_units, draw=resample.unit_weights,
     )  # fmt: skip
 
 
@@ -125,11 +124,10 @@ def std_errors(
         return out
     assert sample.arrays is not None and sample.arrays.transform is not None
     working = np.linalg.solve(sample.arrays.transform, coef[index].T).T
-    out[index] = batch.run(
-        tasks.std_error, len(index), (numbers[index].astype(np.uint32), coef[index], working),
+    out[index] = _run(
+        sample, tasks.std_error, (numbers[index].astype(np.uint32), coef[index], working),
         (_penalized(sample), sample.source, wanted.contrasts), row_elements=sample.row_elements,
-        part=True, layout=sample.layout, weighs=sample.scheme.weighs,
-        function=wanted.function, unroll=len(index) > FEW,
+        weighs=sample.scheme.weighs, function=wanted.function, unroll=len(index) > FEW,
     )  # fmt: skip
     return out
 
@@ -145,11 +143,10 @@ def covariances(sample: Sample, numbers: np.ndarray, coef: np.ndarray) -> np.nda
     elif len(index):
         assert sample.arrays is not None and sample.arrays.transform is not None
         working = np.linalg.solve(sample.arrays.transform, coef[index].T).T
-        out[index] = batch.run(
-            tasks.covariance, len(index), (numbers[index].astype(np.uint32), working),
+        out[index] = _run(
+            sample, tasks.covariance, (numbers[index].astype(np.uint32), working),
             (_penalized(sample), sample.source), row_elements=sample.row_elements,
-            part=True, layout=sample.layout, weighs=sample.scheme.weighs,
-            unroll=len(index) > FEW,
+            weighs=sample.scheme.weighs, unroll=len(index) > FEW,
         )  # fmt: skip
     return out
 
@@ -208,10 +205,9 @@ def _one_step(sample: Sample, numbers: np.ndarray) -> Estimates:
     influence = sample.influence
     if sample.scheme.stratum is not None:
         influence = centred(influence, sample.scheme.stratum)
-    coef = batch.run(
-        tasks.step, len(numbers), numbers.astype(np.uint32),
-        (sample.source, sample.estimate, influence),
-        row_elements=max(1, sample.scheme.n_units // LIGHT), part=True, layout=sample.layout,
+    coef = _run(
+        sample, tasks.step, numbers.astype(np.uint32), (sample.source, sample.estimate, influence),
+        row_elements=max(1, sample.scheme.n_units // LIGHT),
     )  # fmt: skip
     return Estimates(coef, np.zeros(len(numbers), np.int32))
 
@@ -232,25 +228,30 @@ def _quickly(sample: Sample, numbers: np.ndarray):
     options: dict[str, Any] = {
         "row_elements": sample.row_elements,
         "size": batch.block_size(count, sample.row_elements),
-        "part": True,  # of all replicates: few of them are drawn and fitted as many are
-        "layout": sample.layout,
         "weighs": sample.scheme.weighs,
         "unroll": count > FEW,
         "single": fitting.SINGLE,
     }
     if sample.fit._penalty is not None:
         shared = (arrays, source, FIRTH_STEPS)
-        found = batch.run(tasks.quick_firth, count, numbers, shared, **options)
+        found = _run(sample, tasks.quick_firth, numbers, shared, **options)
         return found.user_coef, found.status
     shared = (arrays, source, sample.start, FIRST)
-    found = batch.run(tasks.first_fit, count, numbers, shared, **options)
+    found = _run(sample, tasks.first_fit, numbers, shared, **options)
     left = np.flatnonzero(found.status == UNDECIDED)
     if len(left):
         lanes, shared = (numbers, found.coef), (arrays, source, REST)
-        again = batch.run(tasks.quick_fit, count, lanes, shared, index=left, **options)
+        again = _run(sample, tasks.quick_fit, lanes, shared, index=left, **options)
         for name in ("coef", "user_coef", "status"):
             getattr(found, name)[left] = getattr(again, name)
     return found.user_coef, found.status
+
+
+def _run(sample: Sample, task: Callable, lanes: Any, shared: Any, **options) -> Any:
+    """A task over replicates: a few of them are computed as many are, to the last bit."""
+    count = len(lanes[0] if isinstance(lanes, tuple) else lanes)
+    with forms.hurried(False):
+        return batch.run(task, count, lanes, shared, part=True, layout=sample.layout, **options)
 
 
 def _penalized(sample: Sample) -> Arrays:

@@ -4,7 +4,6 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from contextvars import copy_context
 from dataclasses import dataclass
 
@@ -164,7 +163,7 @@ def exact_record(record: Record, *, progress: bool = True) -> ExactResult:
     status: dict[Key, NDArray[np.int32]] = {}
     for label, enumeration in enumerations.items():
         work = enumeration.probability.size * len(enumeration.cell.X)
-        with hurried() if work <= SHORT_WORK else nullcontext():
+        with hurried(work <= SHORT_WORK):
             found = _fitted(record, label, enumeration, progress)
         for key, made in found.items():
             *numbers, status[key] = map(np.concatenate, zip(*made, strict=True))
