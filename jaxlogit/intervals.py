@@ -177,19 +177,19 @@ def _search_quickly(solution: Solution, contrasts, cutoff, method, ends: Ends) -
     for start in range(0, len(finite), PORTION):
         index = finite[start : start + PORTION]
         every = None if len(index) == len(solution.status) else index
-        found = solution.run(
-            _quick_ends, common, index=every, searches=2 * len(contrasts), **options
+        found, peak = solution.run(
+            _quick_ends, common, index=every, searches=2 * len(contrasts), own=("coef",), **options
         )
+        solution.suprema[index] = peak
         ends.value[index], ends.status[index] = found.value, found.status
         ends.n_steps[index], ends.residual[index] = found.n_steps, found.residual
 
 
-def _quick_ends(arrays, coef, peak, contrasts, cutoff, max_steps, *, method, unroll, single):
-    found = core_ends.quick_ends(
-        arrays, coef, peak, contrasts, cutoff, max_steps,
-        method=method, unroll=unroll, single=single,
-    )  # fmt: skip
-    return found._replace(coef=None, multiplier=None, length=None)
+def _quick_ends(arrays, coef, contrasts, cutoff, max_steps, *, method, unroll, single):
+    found, peak = core_ends.quick_ends(
+        arrays, coef, contrasts, cutoff, max_steps, method=method, unroll=unroll, single=single
+    )
+    return found._replace(coef=None, multiplier=None, length=None), peak
 
 
 def _take_from_overlap(solution: Solution, contrasts, cutoff, method, solver, ends: Ends) -> None:

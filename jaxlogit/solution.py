@@ -60,7 +60,7 @@ class Solution:
     """(B, p) working coefficients; for a separated model a point where l is at its supremum."""
     user_coef: np.ndarray
     suprema: np.ndarray
-    """(B,) log-likelihoods where a careful fit gave them; nan elsewhere."""
+    """(B,) log-likelihoods where a careful fit or a search for ends gave them; nan elsewhere."""
     status: np.ndarray
     n_steps: np.ndarray
     direction: np.ndarray

@@ -25,7 +25,6 @@ FAR_STEPS = 20  # of the local search from a point that is not the maximum
 def quick_ends(
     arrays: Arrays,
     coef,
-    peak,
     contrasts,
     cutoff,
     max_steps,
@@ -33,8 +32,8 @@ def quick_ends(
     method: str,
     unroll: bool = True,
     single: bool = False,
-) -> Bound:
-    """Both interval ends of each contrast (q, p); fields (q, 2, …), lower end first.
+) -> tuple[Bound, jax.Array]:
+    """Both interval ends of each contrast (q, p), fields (q, 2, …), lower end first; and l(β̂).
 
     `method` is "lr", "score" or "rstar"; from the Wald end along the tangent of the profile path.
     With `single` the first steps are made in single precision; the certificate is always double.
@@ -44,8 +43,8 @@ def quick_ends(
     def walk(*args):
         return WALKS[method](*args, unroll=unroll)
 
-    information = evaluate(model.rows, coef, unroll=unroll).information
-    factor = linalg.cholesky(information, coef.shape[0])
+    best = evaluate(model.rows, coef, unroll=unroll)
+    factor = linalg.cholesky(best.information, coef.shape[0])
 
     def tangent(contrast):
         half = linalg.half_solve(factor, contrast)
@@ -55,7 +54,7 @@ def quick_ends(
         target = Target(contrast, side, cutoff)
         multiplier = side * jnp.sqrt(cutoff / variance)  # as `bounds.wald_start`, for both sides
         start = coef + multiplier * tangent, multiplier
-        data = (model.rows, model.scale, higher.top(factor, coef, peak, contrast), target)
+        data = (model.rows, model.scale, higher.top(factor, coef, best.loglik, contrast), target)
         if not single:
             return walk(*data, start, max_steps, BOUND_ERROR)
         near = walk(*in_single((*data, start)), SINGLE_STEPS, NEAR_END)
@@ -79,7 +78,8 @@ def quick_ends(
     twice = (jnp.repeat(part, 2, axis=0) for part in (working, *jax.vmap(tangent)(working)))
     contrast, *path = twice
     found = jax.vmap(one_end)(contrast, sides, *path)
-    return jax.tree.map(lambda field: field.reshape(q, 2, *field.shape[1:]), found)
+    found = jax.tree.map(lambda field: field.reshape(q, 2, *field.shape[1:]), found)
+    return found, best.loglik
 
 
 def _lr_walk(rows: Rows, scale: Scale, top, target, start, max_steps, tolerance, *, unroll):
