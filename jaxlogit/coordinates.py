@@ -34,7 +34,9 @@ def arrange(
     if lanes.own is not None:
         embedding = np.insert(embedding, models.place, 0.0, axis=0)
         shared = shared._replace(transform=embedding, place=np.eye(models.n_terms)[models.place])
-    if shared.design is None or (lanes.own is not None and models.ragged):
+    if shared.design is None:
+        return lanes._replace(weights=_presence(lanes.weights)), shared
+    if lanes.own is not None and models.ragged:
         return lanes, shared
     design = _used_rows(models)
     n = len(design)
@@ -56,6 +58,13 @@ def arrange(
         columns=np.ascontiguousarray(design.T),
     )
     return lanes, shared
+
+
+def _presence(weights: np.ndarray | None) -> np.ndarray | None:
+    """Weights that are all 0 or 1 as booleans; others as they are."""
+    if weights is None or not np.all((weights == 0) | (weights == 1)):
+        return weights
+    return weights.astype(bool)
 
 
 def _whole_designs(models: Models) -> Models:

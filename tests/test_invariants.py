@@ -148,6 +148,31 @@ def test_weight_zero_is_no_row(X, y, weights):
     assert_same(numbers(rubbish, other, weights=weights), numbers(X, y, weights=weights))
 
 
+@pytest.mark.parametrize("given", ["nothing more", "offset", "firth", "trials"])
+def test_rows_of_weight_zero_are_no_rows(given):
+    """Models of unequal length, padded: as each fitted alone to the rows it has."""
+    random = np.random.default_rng(12)
+    X = np.concatenate([np.ones((4, 60, 1)), random.normal(size=(4, 60, 2))], axis=2)
+    y = (random.random((4, 60)) < 0.4).astype(float)
+    lengths = [60, 31, 45, 18]
+    weights = (np.arange(60) < np.array(lengths)[:, None]).astype(float)
+    more = {"offset": random.normal(size=(4, 60))} if given == "offset" else {}
+    if given == "trials":
+        more = {"trials": np.full((4, 60), 2.0)}
+    penalty = "firth" if given == "firth" else None
+    fit = jaxlogit.fit(X, y, weights=weights, penalty=penalty, **more)
+    found = {method: fit.confint(method=method) for method in ("lr", "score")}
+    for b, n in enumerate(lengths):
+        own = {name: values[b, :n] for name, values in more.items()}
+        alone = jaxlogit.fit(X[b, :n], y[b, :n], penalty=penalty, **own)
+        np.testing.assert_allclose(fit.coef[b], alone.coef, rtol=0, atol=CLOSE)
+        np.testing.assert_allclose(fit.loglik[b], alone.loglik, rtol=1e-13)
+        for method, ends in found.items():
+            expected = alone.confint(method=method)
+            np.testing.assert_allclose(ends.lower[b], expected.lower, rtol=0, atol=CLOSE)
+            np.testing.assert_allclose(ends.upper[b], expected.upper, rtol=0, atol=CLOSE)
+
+
 @EXAMPLES
 @given(designs, responses, st.integers(1, P - 1), st.floats(-100, 100))
 def test_location_of_a_column(X, y, column, shift):

@@ -15,7 +15,7 @@ from jaxlogit.core.newton import Scale
 from jaxlogit.core.penalty import evaluate, evaluator
 from jaxlogit.core.status import Status
 from jaxlogit.core.tasks import SINGLE_STEPS
-from jaxlogit.core.working import Arrays, problem
+from jaxlogit.core.working import Arrays, problem, with_absent
 
 SIDES = (-1.0, 1.0)
 NEAR_END = 1e-4  # standard errors: from there one step in double precision is certified
@@ -38,7 +38,7 @@ def quick_ends(
     `method` is "lr", "score" or "rstar"; from the Wald end along the tangent of the profile path.
     With `single` the first steps are made in single precision; the certificate is always double.
     """
-    model = problem(arrays)
+    model, absent = with_absent(arrays, problem(arrays))
 
     def walk(*args):
         return WALKS[method](*args, unroll=unroll)
@@ -79,7 +79,7 @@ def quick_ends(
     contrast, *path = twice
     found = jax.vmap(one_end)(contrast, sides, *path)
     found = jax.tree.map(lambda field: field.reshape(q, 2, *field.shape[1:]), found)
-    return found, best.loglik
+    return found, best.loglik + absent
 
 
 def _lr_walk(rows: Rows, scale: Scale, top, target, start, max_steps, tolerance, *, unroll):

@@ -149,8 +149,8 @@ def row_higher_derivatives(eta):
 def log_partition_sum(eta, mu):
     """Σ log(1 + exp(eta)), with one logarithm for each block of rows.
 
-    log(1 + exp(eta)) = max(eta, 0) − log max(mu, 1 − mu), and the logarithms of factors in
-    [1/2, 1) add up to the logarithm of their product: no second exponential, no log1p.
+    log(1 + exp(eta)) = max(eta, 0) − log max(mu, 1 − mu), without a second exponential and log1p;
+    and the logarithms of factors in [1/2, 1) add up to the logarithm of their product.
     """
     larger = jnp.maximum(mu, 1.0 - mu)
     n, at_most = eta.shape[0], int(-PRODUCT_SHARE * jnp.finfo(eta.dtype).minexp)
@@ -181,7 +181,7 @@ def _loglik(rows: Rows, coef, eta, mu):
         linear = linear + rows.offset_total
     if rows.total is None:
         return linear - log_partition_sum(eta, mu)
-    return linear - rows.total @ log_partition(eta)
+    return linear - rows.total @ (jnp.maximum(eta, 0.0) - jnp.log(jnp.maximum(mu, 1.0 - mu)))
 
 
 def evaluate(rows: Rows, coef, *, unroll: bool = True) -> Evaluation:

@@ -40,7 +40,7 @@ from jaxlogit.core.penalty import (
     wald_information,
 )
 from jaxlogit.core.status import Status
-from jaxlogit.core.working import Arrays, Problem, judged_rows, problem
+from jaxlogit.core.working import Arrays, Problem, judged_rows, problem, with_absent
 
 PIVOT_LIMIT = 1e-12  # squared share of a column that must be new, under a model's own weights
 SINGLE_STEPS = 4  # in single precision: then what is not near goes on in double
@@ -86,7 +86,7 @@ def quick_fit(
     An unfinished search goes on where it stands when its `coef` comes back as a start. With
     `single` the first steps are made in single precision; the certificate is always double.
     """
-    model = problem(arrays)
+    model, _ = with_absent(arrays, problem(arrays))
     start, n_first = first_step(model)
     begun = jnp.all(jnp.isfinite(coef))
     start, n_first = jnp.where(begun, coef, start), jnp.where(begun, 0, n_first)
