@@ -14,7 +14,17 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from benchmarks import bootstrap, frames, growth, limit, memory, reference, report, study
+from benchmarks import (
+    bootstrap,
+    breakdown,
+    frames,
+    growth,
+    limit,
+    memory,
+    reference,
+    report,
+    study,
+)
 from benchmarks.peers import REFERENCE, Peer, peers
 from benchmarks.workloads import QUICK, WORKLOADS, Data, Workload, answer, make
 from jaxlogit.batch import n_threads
@@ -25,6 +35,7 @@ QUICK_ROUNDS = 3
 SPAN = 0.25  # seconds of calls in a round
 # Models compared with the reference.
 CHECKED = {"fit": 200, "lr": 10, "score": 10, "rstar": 10, "firth": 4}
+INNER = ("first", "memory", "growth", "breakdown")
 RESULTS = Path(__file__).with_name("results")
 PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "statsmodels", "scikit-learn", "firthmodels")
 
@@ -57,6 +68,9 @@ def main(arguments: list[str] | None = None) -> int:
         sizes = growth.SIZES[:2] if options.quick else growth.SIZES
         record["growth"] = [apart("growth", options.quick, models=size) for size in sizes]
         print(report.growth(record["growth"]))
+    elif options.breakdown:
+        record["breakdown"] = [apart("breakdown", options.quick, workload) for workload in chosen]
+        print(breakdown.table(record["breakdown"]))
     else:
         record["limits"] = limit.measure()
         print(report.head(record), flush=True)
@@ -80,10 +94,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--bootstrap", action="store_true", help="bootstrap replicates only")
     parser.add_argument("--study", action="store_true", help="coverage studies as whole commands")
     parser.add_argument("--frames", action="store_true", help="groups of rows, a large file")
+    parser.add_argument("--breakdown", action="store_true", help="operations by kind, one core")
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="where results go; default benchmarks/results"
     )
-    parser.add_argument("--inner", choices=("first", "memory", "growth"), help=argparse.SUPPRESS)
+    parser.add_argument("--inner", choices=INNER, help=argparse.SUPPRESS)
     parser.add_argument("--models", type=int, default=0, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 
@@ -92,7 +107,7 @@ def destination(options: argparse.Namespace) -> Path | None:
     """The JSON file: as asked; by default none for a partial or a smoke run."""
     if options.json or options.quick or options.only:
         return options.json
-    kinds = ("memory", "growth", "bootstrap", "study", "frames")
+    kinds = ("memory", "growth", "bootstrap", "study", "frames", "breakdown")
     kind = next((f"-{kind}" for kind in kinds if getattr(options, kind)), "")
     return RESULTS / f"{jax.default_backend()}-{n_threads()}core{kind}.json"
 
@@ -199,6 +214,8 @@ def _inner(what: str, chosen: list[Workload], quick: bool, models: int) -> dict:
         return growth.measure(models)
     if what == "memory":
         return memory.measure(memory.REPLICATES // 50 if quick else memory.REPLICATES)
+    if what == "breakdown":
+        return breakdown.measure(chosen[0])
     data = make(chosen[0])
     start = time.perf_counter()
     answer(chosen[0], data)

@@ -94,3 +94,43 @@ def test_quick_run_prints_a_narrow_table_and_writes_json(tmp_path, capsys):
     mine = record["workloads"][0]["lines"][0]
     assert mine["name"] == "jaxlogit" and mine["deviation"] < 1e-8
     assert str(Path.home()) not in target.read_text()
+
+
+@pytest.mark.slow
+def test_breakdown_accounts_for_the_whole_call(tmp_path):
+    from benchmarks.breakdown import ROWS
+    from benchmarks.run import main
+
+    target = tmp_path / "out.json"
+    only = "fit shared n=100 p=5"
+    assert main(["--quick", "--breakdown", "--only", only, "--json", str(target)]) == 0
+    (found,) = json.loads(target.read_text())["breakdown"]
+    parts = found["parts_us"]
+    assert set(parts) == set(ROWS)
+    assert sum(parts.values()) == pytest.approx(found["us_per_model"], rel=0.2)
+    assert min(parts[kind] for kind in ("products", "exponentials", "systems", "Python")) > 0
+
+
+def test_operations_have_kinds():
+    from benchmarks.breakdown import operations
+
+    program = """
+%fused (a: f64[100,16]) -> f64[100,16] {
+  %a = f64[100,16]{1,0} parameter(0)
+  ROOT %e = f64[100,16]{1,0} exponential(%a)
+}
+
+ENTRY %main (x: f64[5,16]) -> f64[5,16] {
+  %x = f64[5,16]{1,0} parameter(0)
+  %d = f64[100,16]{1,0} dot(%x, %x)
+  %loop_fusion = f64[100,16]{1,0} fusion(%d), kind=kLoop, calls=%fused
+  %m = f64[100,16]{1,0} multiply(%d, %d)
+  %s = f64[5,16]{1,0} subtract(%x, %x)
+  %c = f64[16,5]{1,0} copy(%x)
+  ROOT %while.1 = f64[5,16]{1,0} while(%x), condition=%main, body=%main
+}
+"""
+    kinds = dict(operations(program, n_rows=100))
+    assert kinds["d"] == "products" and kinds["loop_fusion"] == "exponentials"
+    assert kinds["m"] == "rows" and kinds["s"] == "systems" and kinds["c"] == "copies"
+    assert "while.1" not in kinds
