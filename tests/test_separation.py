@@ -140,6 +140,17 @@ def test_programme_against_the_other_formulation(seed, n, p, kind):
             assert (ask(-contrast), ask(contrast)) == expected, (i, ask)
 
 
+def test_an_outlying_row_hides_no_infinite_end():
+    """Rows that are nearly alike beside it: least squares alone would call the end finite."""
+    X = np.column_stack([np.ones(6), [-1, -1, 1, 1, 1, -2], [2, 2, -2, 0, 1e4, 2]])
+    y, trials = [2, 2, 0, 1, 0, 1], [2, 2, 1, 1, 1, 1]
+    fit = jaxlogit.fit(X, y, trials=trials)
+    assert fit.status == Status.SEPARATED_QUASI
+    ends = fit.confint()
+    assert ends.upper[0] == np.inf and ends.lower[1] == -np.inf
+    assert np.all(np.isfinite([ends.lower[0], ends.upper[1], ends.lower[2], ends.upper[2]]))
+
+
 def test_minimal_mixed_rows():
     """A group with both outcomes forbids what the others allow, but not everything."""
     X = [[1, 0, -2], [1, 1, 2], [1, 1, 1], [1, 1, 1], [1, 2, 2], [1, 2, -1], [1, -2, 2],

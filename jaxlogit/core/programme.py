@@ -71,17 +71,16 @@ class Cone:
         (Farkas). What rounding leaves open is decided by linear programme, a hundred times slower.
         """
         c = contrast / np.linalg.norm(contrast)
-        try:
-            multipliers, length = _nonnegative_least_squares(self._edges, -c)
-        except RuntimeError:  # too many iterations
-            return self.programme(contrast)
+        d = c + self._edges @ _multipliers(self._edges, -c)
+        length = np.linalg.norm(d)
         if length < NOTHING:
             return False
-        d = c + self._edges @ multipliers
         margins, still = self.signed @ d, self.mixed @ d
         error = MARGIN_ERROR * max(np.max(np.abs(margins), initial=0.0), length)
         agrees = np.all(margins >= -error) and np.all(np.abs(still) <= error)
-        return True if agrees and length > CLEAR_SLOPE else self.programme(contrast)
+        if agrees and c @ d > CLEAR_SLOPE * length:
+            return True
+        return self.programme(contrast)
 
     def programme(self, contrast: np.ndarray) -> bool:
         """`leads` by linear programme, for d with |d_j| ≤ 1."""
@@ -103,7 +102,15 @@ def _linear_programme(objective: np.ndarray, **constraints) -> Any:
     return linprog(objective, **constraints)
 
 
-def _nonnegative_least_squares(edges: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, float]:
+def _multipliers(edges: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """λ ≥ 0 with Σ λ_i edge_i near to the target; any other where scipy has no answer.
+
+    Where edges are nearly alike it may be far from the nearest, and its own residual 0 all the
+    same: whoever asks checks what it gives.
+    """
     from scipy.optimize import nnls
 
-    return nnls(edges, target)
+    try:
+        return nnls(edges, target)[0]
+    except RuntimeError:  # too many iterations
+        return np.zeros(edges.shape[1])
