@@ -140,20 +140,20 @@ def _inverted_ends(
     status = np.empty(shape, np.int32)
     status[:] = solution.status[:, None, None]
     ends = Ends(np.full(shape, np.nan), status, np.zeros(shape, np.int32), np.full(shape, np.nan))
-    todo = np.zeros(shape, bool)
+    todo, peaks = np.zeros(shape, bool), None
     if len(solution.finite):
         todo[solution.finite] = True
         if solver != "bisection":
-            _search_quickly(solution, contrasts, cutoff, method, ends)
+            peaks = _search_quickly(solution, contrasts, cutoff, method, ends)
             lower = hills.short(solution, contrasts, cutoff, method, ends)
             ends.status[lower] = int(Status.NO_BOUND_FOUND)
             todo = todo & (ends.status != Status.CONVERGED)
     if wanted is not None:
         todo = todo & wanted[..., None]
     if solver != "bisection" and method == "lr" and solution.shared.strength is None:
-        _search_from_inside(solution, contrasts, cutoff, ends, todo)
+        _search_from_inside(solution, contrasts, cutoff, ends, todo, peaks)
         todo = todo & (ends.status != Status.CONVERGED)
-    _search_carefully(solution, contrasts, cutoff, method, ends, todo, finite=True)
+    _search_carefully(solution, contrasts, cutoff, method, ends, todo, peaks, finite=True)
     index = solution.separated
     if len(index) and method != "rstar":  # which needs a finite estimate
         infinite = unbounded(solution, contrasts)
@@ -164,13 +164,18 @@ def _inverted_ends(
         _take_from_overlap(solution, contrasts, cutoff, method, solver, ends)
         todo = todo & (ends.status != Status.CONVERGED)
         if solver != "bisection" and method == "lr":
-            _search_from_inside(solution, contrasts, cutoff, ends, todo)
+            _search_from_inside(solution, contrasts, cutoff, ends, todo, peaks)
             todo = todo & (ends.status != Status.CONVERGED)
-        _search_carefully(solution, contrasts, cutoff, method, ends, todo, finite=False)
+        _search_carefully(solution, contrasts, cutoff, method, ends, todo, peaks, finite=False)
     return ends
 
 
-def _search_quickly(solution: Solution, contrasts, cutoff, method, ends: Ends) -> None:
+def _search_quickly(solution: Solution, contrasts, cutoff, method, ends: Ends) -> np.ndarray:
+    """Enter the ends that a local search finds; the log-likelihoods (B,) it began at.
+
+    They stay in this search: in their last digit they need not be what other forms compute.
+    """
+    peaks = solution.suprema.copy()
     common = (contrasts, np.float64(cutoff), np.int32(QUICK_STEPS))
     options = {"method": method, "single": solution.n_rows <= SINGLE_ROWS}
     finite = solution.finite
@@ -180,9 +185,10 @@ def _search_quickly(solution: Solution, contrasts, cutoff, method, ends: Ends) -
         found, peak = solution.run(
             _quick_ends, common, index=every, searches=2 * len(contrasts), own=("coef",), **options
         )
-        solution.suprema[index] = peak
+        peaks[index] = peak
         ends.value[index], ends.status[index] = found.value, found.status
         ends.n_steps[index], ends.residual[index] = found.n_steps, found.residual
+    return peaks
 
 
 def _quick_ends(arrays, coef, contrasts, cutoff, max_steps, *, method, unroll, single):
@@ -208,10 +214,12 @@ def _take_from_overlap(solution: Solution, contrasts, cutoff, method, solver, en
         whole[index] = np.where(alone[..., None], value, whole[index])
 
 
-def _search_from_inside(solution: Solution, contrasts, cutoff, ends: Ends, todo) -> None:
+def _search_from_inside(solution: Solution, contrasts, cutoff, ends: Ends, todo, peaks) -> None:
     where, extra = _rows(contrasts, todo)
     if len(where[0]):
-        found = solution.run_rows(_end_from_inside, where[0], extra, (np.float64(cutoff),))
+        found = solution.run_rows(
+            _end_from_inside, where[0], extra, (np.float64(cutoff),), peaks=peaks
+        )
         _enter(ends, where, found)
 
 
@@ -220,12 +228,15 @@ def _end_from_inside(arrays, coef, peak, contrast, side, cutoff):
     return found._replace(coef=None, multiplier=None, length=None)
 
 
-def _search_carefully(solution: Solution, contrasts, cutoff, method, ends, todo, *, finite) -> None:
+def _search_carefully(
+    solution: Solution, contrasts, cutoff, method, ends, todo, peaks, *, finite: bool
+) -> None:
     where, extra = _rows(contrasts, todo)
     if len(where[0]):
         found = solution.run_rows(
-            _bracketed_end, where[0], extra, (np.float64(cutoff),), method=method, finite=finite
-        )
+            _bracketed_end, where[0], extra, (np.float64(cutoff),), peaks=peaks,
+            method=method, finite=finite,
+        )  # fmt: skip
         _enter(ends, where, found)
 
 

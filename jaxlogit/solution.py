@@ -60,7 +60,7 @@ class Solution:
     """(B, p) working coefficients; for a separated model a point where l is at its supremum."""
     user_coef: np.ndarray
     suprema: np.ndarray
-    """(B,) log-likelihoods where a careful fit or a search for ends gave them; nan elsewhere."""
+    """(B,) log-likelihoods where a careful fit gave them; nan elsewhere."""
     status: np.ndarray
     n_steps: np.ndarray
     direction: np.ndarray
@@ -169,15 +169,20 @@ class Solution:
         )  # fmt: skip
 
     def run_rows(
-        self, task, models: np.ndarray, extra, common=(), *, with_response=False, **options
-    ):
-        """A task over rows that each name a model; `extra` arrays have the rows leading."""
+        self, task, models: np.ndarray, extra, common=(), *, peaks=None, with_response=False,
+        **options,
+    ):  # fmt: skip
+        """A task over rows that each name a model; `extra` arrays have the rows leading.
+
+        `peaks` (B,) are the models' log-likelihoods, by default `loglik`.
+        """
+        peaks = self.loglik if peaks is None else peaks
         lanes, shared = self._without_response()
         if with_response:
             lanes, shared = self.lanes, self.shared
         lanes = Arrays(*(None if a is None else a[models] for a in lanes))
         return batch.run(
-            _Task(task, None), len(models), (lanes, self.coef[models], self.loglik[models], *extra),
+            _Task(task, None), len(models), (lanes, self.coef[models], peaks[models], *extra),
             (shared, common), row_elements=self.row_elements,
             part=self.part or len(self.status) > 1, **options,
         )  # fmt: skip
