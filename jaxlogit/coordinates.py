@@ -11,6 +11,7 @@ from jaxlogit.core.working import Arrays, shared_coordinates
 from jaxlogit.data import Models
 from jaxlogit.solution import FEW, Solution
 
+MOST_ABSENT = 1 << 13  # rows whose log 2 may be taken back from l without losing digits
 MOST_PRODUCTS = 1 << 26  # numbers in the column products of a shared X: half a gigabyte
 
 
@@ -35,7 +36,7 @@ def arrange(
         embedding = np.insert(embedding, models.place, 0.0, axis=0)
         shared = shared._replace(transform=embedding, place=np.eye(models.n_terms)[models.place])
     if shared.design is None:
-        return lanes._replace(weights=_presence(lanes.weights)), shared
+        return lanes._replace(present=_presence(lanes, shared)), shared
     if lanes.own is not None and models.ragged:
         return lanes, shared
     design = _used_rows(models)
@@ -60,11 +61,14 @@ def arrange(
     return lanes, shared
 
 
-def _presence(weights: np.ndarray | None) -> np.ndarray | None:
-    """Weights that are all 0 or 1 as booleans; others as they are."""
-    if weights is None or not np.all((weights == 0) | (weights == 1)):
-        return weights
-    return weights.astype(bool)
+def _presence(lanes: Arrays, shared: Arrays) -> np.ndarray | None:
+    """Which rows models have, (B, n), where their weights say just that."""
+    weights = lanes.weights
+    if weights is None or lanes.trials is not None or shared.trials is not None:
+        return None
+    if weights.shape[-1] > MOST_ABSENT or not np.all((weights == 0) | (weights == 1)):
+        return None
+    return weights != 0
 
 
 def _whole_designs(models: Models) -> Models:

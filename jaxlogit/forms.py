@@ -115,6 +115,8 @@ class Forms:
         quick = (task, options, shapes, True)
         with self._lock:
             uses = self._forms[quick].uses if quick in self._forms else 0
+            if (task, options, shapes, False) in self._forms and quick_uses < math.inf:
+                uses = quick_uses
             key = (task, options, shapes, uses < quick_uses)
             if key not in self._forms:
                 self._forms[key] = Form(task, options, hurried=key[-1])

@@ -16,7 +16,7 @@ HELD = 1 << 23  # numbers of separated models' rows on the host at a time
 def overlapping(solution: Solution, index: np.ndarray) -> Solution:
     """The overlapping parts of separated models as models of their own, fitted."""
     lanes = Arrays(*(None if a is None else a[index] for a in solution.lanes))
-    lanes = lanes._replace(direction=solution.direction[index])
+    lanes = lanes._replace(direction=solution.direction[index], present=None)
     lanes = lanes._replace(score_total=None, offset_total=None)
     found = batch.run(
         _overlapping_fit, len(index), lanes, (solution.shared, np.int32(OVERLAP_STEPS)),
@@ -119,10 +119,17 @@ def unbounded(solution: Solution, contrasts: np.ndarray) -> np.ndarray:
     return infinite
 
 
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    """Vectors (…, p) of length 1; 0 stays 0."""
+    for length in (lambda v: np.max(np.abs(v), axis=-1), lambda v: np.linalg.norm(v, axis=-1)):
+        size = length(vectors)[..., None]  # the largest first: squares of 1e200 would overflow
+        vectors = vectors / np.where(size > 0, size, 1.0)
+    return vectors
+
+
 def _sides(working: np.ndarray, direction: np.ndarray, data: list | None) -> np.ndarray:
     """Which ends of contrasts (q, p) are infinite, (q, 2); `data` is None with one direction."""
-    lengths = np.linalg.norm(working, axis=1) * np.linalg.norm(direction)
-    slope = working @ direction / np.where(lengths > 0, lengths, np.inf)
+    slope = _unit(working) @ _unit(direction)
     infinite = np.stack([slope < -CLEAR_SLOPE, slope > CLEAR_SLOPE], axis=1)
     if data is not None:
         cone = programme.Cone(*data)

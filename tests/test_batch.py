@@ -266,6 +266,17 @@ def test_what_is_left_of_many_models_is_compiled_well_once_it_comes_often(proble
         assert not any(level == 0 for level in levels().values())
 
 
+def test_forms_compiled_well_are_used_while_they_are_kept(monkeypatch):
+    """Also when the quick one, which nobody asks for any more, is not."""
+    monkeypatch.setattr(forms, "MOST_COMPILED", 2)
+    made = forms.Forms()
+    quick = made(max, (), (1,), 1)
+    well = made(max, (), (1,), 1)
+    assert quick.options != well.options
+    made(min, (), (1,), 0)  # drives out the quick one
+    assert made(max, (), (1,), 1) is well
+
+
 def test_importing_loads_nothing_that_few_need():
     heavy = (
         "{'scipy.special', 'scipy.stats', 'scipy.optimize', 'optax', 'pandas', 'pyarrow', "

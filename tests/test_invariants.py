@@ -148,7 +148,7 @@ def test_weight_zero_is_no_row(X, y, weights):
     assert_same(numbers(rubbish, other, weights=weights), numbers(X, y, weights=weights))
 
 
-@pytest.mark.parametrize("given", ["nothing more", "offset", "firth", "trials"])
+@pytest.mark.parametrize("given", ["nothing more", "offset", "firth", "trials", "separated"])
 def test_rows_of_weight_zero_are_no_rows(given):
     """Models of unequal length, padded: as each fitted alone to the rows it has."""
     random = np.random.default_rng(12)
@@ -157,6 +157,9 @@ def test_rows_of_weight_zero_are_no_rows(given):
     lengths = [60, 31, 45, 18]
     weights = (np.arange(60) < np.array(lengths)[:, None]).astype(float)
     more = {"offset": random.normal(size=(4, 60))} if given == "offset" else {}
+    if given == "separated":  # by a level without failures, apart from the others
+        X[:, :, 2] = np.arange(60) % 6 == 0
+        y[X[:, :, 2] == 1] = 1.0
     if given == "trials":
         more = {"trials": np.full((4, 60), 2.0)}
     penalty = "firth" if given == "firth" else None
@@ -165,12 +168,46 @@ def test_rows_of_weight_zero_are_no_rows(given):
     for b, n in enumerate(lengths):
         own = {name: values[b, :n] for name, values in more.items()}
         alone = jaxlogit.fit(X[b, :n], y[b, :n], penalty=penalty, **own)
+        assert fit.status[b] == alone.status
+        assert (given == "separated") == (alone.status == Status.SEPARATED_QUASI)
         np.testing.assert_allclose(fit.coef[b], alone.coef, rtol=0, atol=CLOSE)
         np.testing.assert_allclose(fit.loglik[b], alone.loglik, rtol=1e-13)
         for method, ends in found.items():
             expected = alone.confint(method=method)
             np.testing.assert_allclose(ends.lower[b], expected.lower, rtol=0, atol=CLOSE)
             np.testing.assert_allclose(ends.upper[b], expected.upper, rtol=0, atol=CLOSE)
+
+
+@pytest.mark.parametrize("kind", ["shared", "own", "designs"])
+def test_weights_of_any_type(kind):
+    random = np.random.default_rng(13)
+    X, own = random.normal(size=(40, 3)), {}
+    y, weights = (random.random((20, 40)) < share for share in (0.4, 0.7))
+    if kind == "own":
+        own = {"own": random.normal(size=(20, 40))}
+    elif kind == "designs":
+        X = random.normal(size=(20, 40, 3))
+    first, *others = (
+        jaxlogit.fit(X, y.astype(float), weights=weights.astype(dtype), **own)
+        for dtype in (float, bool, np.uint8)
+    )
+    for fit in others:
+        np.testing.assert_allclose(fit.coef, first.coef, rtol=0, atol=CLOSE)
+        np.testing.assert_allclose(fit.loglik, first.loglik, rtol=1e-13)
+        np.testing.assert_allclose(fit.confint().upper, first.confint().upper, atol=CLOSE)
+
+
+def test_many_trials_lose_no_digits():
+    """l is a difference of large sums of small terms where events are rare among many trials."""
+    x = np.array([-1.0, -0.5, 0.0, 0.5, 1.0, 1.5])
+    X, y = np.column_stack([np.ones(6), x]), np.array([90.0, 105, 98, 130, 119, 140])
+    fit = jaxlogit.fit(X, y, trials=1e9)
+    with mpmath.workdps(40):
+        eta = [mpmath.mpf(fit.coef[0]) + mpmath.mpf(fit.coef[1]) * v for v in x]
+        exact = sum(
+            s * e - 10**9 * mpmath.log1p(mpmath.exp(e)) for s, e in zip(y, eta, strict=True)
+        )
+    np.testing.assert_allclose(fit.loglik, float(exact), rtol=1e-14)
 
 
 @EXAMPLES

@@ -151,6 +151,17 @@ def test_an_outlying_row_hides_no_infinite_end():
     assert np.all(np.isfinite([ends.lower[0], ends.upper[1], ends.lower[2], ends.upper[2]]))
 
 
+@pytest.mark.parametrize("unit", [1.0, 1e-180, 1e180])
+def test_infinite_ends_in_any_unit(unit):
+    random = np.random.default_rng(4)
+    x = random.normal(size=(30, 2))
+    X = np.column_stack([np.ones(30), x[:, 0], x[:, 1] * unit])
+    fit = jaxlogit.fit(X, x[:, 0] + 0.1 * x[:, 1] > 0)
+    assert fit.status == Status.SEPARATED_COMPLETE
+    ends = fit.confint()
+    assert ends.upper[1] == np.inf and np.isfinite(ends.lower[1])
+
+
 def test_minimal_mixed_rows():
     """A group with both outcomes forbids what the others allow, but not everything."""
     X = [[1, 0, -2], [1, 1, 2], [1, 1, 1], [1, 1, 1], [1, 2, 2], [1, 2, -1], [1, -2, 2],

@@ -13,6 +13,7 @@ import numpy as np
 from jaxlogit.core.separation import CLEAR_SLOPE, MARGIN_ERROR
 from jaxlogit.core.status import Status
 
+MOST_EDGES = 2000  # scipy before 1.17 squares them
 NOTHING = 1e-10  # share of a contrast's length that is rounding
 POSITIVE = 1e-6  # an optimum above this is not a rounded zero (HiGHS is feasible to 1e-7)
 
@@ -68,9 +69,13 @@ class Cone:
 
         The point of C nearest to c is d = c + X̄'λ for the λ ≥ 0 that make it shortest (Moreau):
         a direction to check row by row, or 0, and then c = −X̄'λ proves that there is none
-        (Farkas). What rounding leaves open is decided by linear programme, a hundred times slower.
+        (Farkas). What rounding leaves open is decided by linear programme, as it is where rows are
+        so many that least squares are no faster.
         """
-        c = contrast / np.linalg.norm(contrast)
+        c = contrast / np.max(np.abs(contrast))  # squares of 1e200 would overflow
+        c = c / np.linalg.norm(c)
+        if self._edges.shape[1] > MOST_EDGES:
+            return self.programme(contrast)
         d = c + self._edges @ _multipliers(self._edges, -c)
         length = np.linalg.norm(d)
         if length < NOTHING:
@@ -112,5 +117,5 @@ def _multipliers(edges: np.ndarray, target: np.ndarray) -> np.ndarray:
 
     try:
         return nnls(edges, target)[0]
-    except RuntimeError:  # too many iterations
+    except (RuntimeError, np.linalg.LinAlgError):  # too many iterations, or edges too alike
         return np.zeros(edges.shape[1])

@@ -50,7 +50,6 @@ class Arrays(NamedTuple):
     y: Array | None = None
     trials: Array | None = None
     weights: Array | None = None
-    """(n,); bool where they only say which rows the model has, and its design is its own."""
     offset: Array | None = None
     score_total: Array | None = None
     """(p,) (X T)'(weights·y): with it y is no longer needed."""
@@ -73,6 +72,8 @@ class Arrays(NamedTuple):
     """(p,) of the user's coefficients, with `prior_precision`."""
     prior_precision: Array | None = None
     """(p,) 1/variance; 0 where a coefficient has no prior."""
+    present: Array | None = None
+    """(n,) bool: which rows the model has, where weights say no more and its design is its own."""
 
 
 class Problem(NamedTuple):
@@ -132,11 +133,11 @@ def with_absent(arrays: Arrays, model: Problem) -> tuple[Problem, Array | float]
 
     Each takes log 2 and changes nothing else: no search has to weigh rows then.
     """
-    rows, weights = model.rows, arrays.weights
-    if weights is None or weights.dtype != bool or arrays.trials is not None:
+    rows, present = model.rows, arrays.present
+    if present is None or arrays.direction is not None:  # of which the moved rows do not count
         return model, 0.0
-    offset = None if rows.offset is None else jnp.where(weights, rows.offset, 0.0)
-    taken = np.log(2.0) * jnp.sum(~weights, dtype=rows.design.dtype)
+    offset = None if rows.offset is None else jnp.where(present, rows.offset, 0.0)
+    taken = np.log(2.0) * jnp.sum(~present, dtype=rows.design.dtype)
     return model._replace(rows=rows._replace(total=None, offset=offset)), taken
 
 

@@ -133,9 +133,10 @@ def design(
         i = over[0]
         raise ValueError(f"response {model.response!r} must lie in [0, trials]: found {y[i]:g} "
                          f"of {given['trials'][i]:g} at row {rows[i]}")  # fmt: skip
+    given = {name: None if a is None else np.array(a) for name, a in given.items()}
     return Design(
         X=X,
-        y=y,
+        y=np.array(y),  # copies: the table may change
         trials=given["trials"] if counted is None else counted,
         weights=given["weights"],
         offset=given["offset"],

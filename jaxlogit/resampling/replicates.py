@@ -82,7 +82,9 @@ def refits(
     step = max(1, DRAWN // sample.models.n_rows)
     for start in range(0, len(numbers), step):
         part = slice(start, min(start + step, len(numbers)))
-        yield part, fit_again(drawn(sample, numbers[part], source), sample.fit._penalty)
+        with forms.hurried(False):
+            fit = fit_again(drawn(sample, numbers[part], source), sample.fit._penalty)
+        yield part, fit
 
 
 def drawn(sample: Sample, numbers: np.ndarray, source: Source | None = None) -> Models:
