@@ -17,6 +17,7 @@ DESIGNS = {
     "column": "shared X and a column per model",
     "own-X": "X per model",
     "doses": "shared X, ten doses",
+    "rare": "shared X, rare events",
 }
 
 
@@ -72,6 +73,7 @@ WORKLOADS = (
     Workload("fit", 1_000_000, 10, 1),
     Workload("fit", 100, 2, 100_000, "doses"),
     Workload("lr", 100, 2, 100_000, "doses"),
+    Workload("lr", 100, 5, 8_000, "rare"),
     Workload("fit", 100, 5, 20_000, "own-X"),
     Workload("fit", 1000, 5, 4_000, "own-X"),
     Workload("fit", 1000, 10, 2_000, "own-X"),
@@ -108,18 +110,21 @@ def make(workload: Workload) -> Data:
     """Data with known truth, the same at every call.
 
     Columns are an intercept and standard normals, or doses 0, …, 9. Where designs differ in one
-    column it is a genotype: the case that plink2 is made for, so that it can take part.
+    column it is a genotype: the case that plink2 is made for, so that it can take part. Where
+    events are rare, some in a hundred models are separated.
     """
     n, p, count = workload.n_rows, workload.n_terms, workload.n_models
-    rng = np.random.default_rng([SEED, n, p, workload.design not in ("shared", "doses")])
+    rng = np.random.default_rng([SEED, n, p, workload.design not in ("shared", "doses", "rare")])
     X = np.column_stack([np.ones(n), rng.standard_normal((n, p - 1))])
     coef = rng.normal(scale=0.4 * min(1.0, (10 / p) ** 0.5), size=p)  # or hundreds would separate
     if workload.design == "doses":
         X, coef = np.column_stack([np.ones(n), np.arange(n) % 10]), np.array([-0.5, 0.15])
+    if workload.design == "rare":
+        coef = np.concatenate([[-3.1, 0.9, 0.5], np.zeros(p - 3)])
     if workload.design == "own-X":
         X = np.concatenate([np.ones((count, n, 1)), rng.standard_normal((count, n, p - 1))], axis=2)
     mu = 1 / (1 + np.exp(-X @ coef))
-    if workload.design in ("shared", "own-X", "doses"):
+    if workload.design in ("shared", "own-X", "doses", "rare"):
         return Data(X, (rng.random((count, n)) < mu).astype(np.float64))
     y = (rng.random(n) < mu).astype(np.float64)
     pool = max(count, min(5 * count, GENOTYPES // n))

@@ -112,12 +112,11 @@ class Forms:
 
         For its first `quick_uses` it is compiled quickly rather than well.
         """
-        quick = (task, options, shapes, True)
+        quick, well = ((task, options, shapes, hurried) for hurried in (True, False))
         with self._lock:
             uses = self._forms[quick].uses if quick in self._forms else 0
-            if (task, options, shapes, False) in self._forms and quick_uses < math.inf:
-                uses = quick_uses
-            key = (task, options, shapes, uses < quick_uses)
+            better = well in self._forms and quick_uses < math.inf
+            key = well if better or uses >= quick_uses else quick
             if key not in self._forms:
                 self._forms[key] = Form(task, options, hurried=key[-1])
             self._forms.move_to_end(key)

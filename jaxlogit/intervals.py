@@ -150,10 +150,8 @@ def _inverted_ends(
             todo = todo & (ends.status != Status.CONVERGED)
     if wanted is not None:
         todo = todo & wanted[..., None]
-    if solver != "bisection" and method == "lr" and solution.shared.strength is None:
-        _search_from_inside(solution, contrasts, cutoff, ends, todo, peaks)
-        todo = todo & (ends.status != Status.CONVERGED)
-    _search_carefully(solution, contrasts, cutoff, method, ends, todo, peaks, finite=True)
+    data = (solution, contrasts, cutoff, method, solver, ends)
+    _search_the_rest(*data, todo, peaks, finite=True)
     index = solution.separated
     if len(index) and method != "rstar":  # which needs a finite estimate
         infinite = unbounded(solution, contrasts)
@@ -161,12 +159,8 @@ def _inverted_ends(
         ends.status[index] = np.where(infinite, int(Status.INFINITE), int(Status.NO_BOUND_FOUND))
         todo = np.zeros(shape, bool)
         todo[index] = ~infinite
-        _take_from_overlap(solution, contrasts, cutoff, method, solver, ends)
-        todo = todo & (ends.status != Status.CONVERGED)
-        if solver != "bisection" and method == "lr":
-            _search_from_inside(solution, contrasts, cutoff, ends, todo, peaks)
-            todo = todo & (ends.status != Status.CONVERGED)
-        _search_carefully(solution, contrasts, cutoff, method, ends, todo, peaks, finite=False)
+        _take_from_overlap(*data)
+        _search_the_rest(*data, todo & (ends.status != Status.CONVERGED), peaks, finite=False)
     return ends
 
 
@@ -212,6 +206,16 @@ def _take_from_overlap(solution: Solution, contrasts, cutoff, method, solver, en
     found = inverted_ends(part.take(keep), contrasts, cutoff, method, solver, alone)
     for whole, value in zip(ends, found, strict=True):
         whole[index] = np.where(alone[..., None], value, whole[index])
+
+
+def _search_the_rest(
+    solution: Solution, contrasts, cutoff, method, solver, ends: Ends, todo, peaks, *, finite: bool
+) -> None:
+    """Ends too far for the quick search: from well inside where that is known to work, then all."""
+    if solver != "bisection" and method == "lr" and solution.shared.strength is None:
+        _search_from_inside(solution, contrasts, cutoff, ends, todo, peaks)
+        todo = todo & (ends.status != Status.CONVERGED)
+    _search_carefully(solution, contrasts, cutoff, method, ends, todo, peaks, finite=finite)
 
 
 def _search_from_inside(solution: Solution, contrasts, cutoff, ends: Ends, todo, peaks) -> None:

@@ -169,8 +169,7 @@ class Solution:
         )  # fmt: skip
 
     def run_rows(
-        self, task, models: np.ndarray, extra, common=(), *, peaks=None, with_response=False,
-        **options,
+        self, task, models: np.ndarray, extra, common=(), *, peaks=None, **options
     ):  # fmt: skip
         """A task over rows that each name a model; `extra` arrays have the rows leading.
 
@@ -178,8 +177,6 @@ class Solution:
         """
         peaks = self.loglik if peaks is None else peaks
         lanes, shared = self._without_response()
-        if with_response:
-            lanes, shared = self.lanes, self.shared
         lanes = Arrays(*(None if a is None else a[models] for a in lanes))
         return batch.run(
             _Task(task, None), len(models), (lanes, self.coef[models], peaks[models], *extra),

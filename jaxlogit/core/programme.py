@@ -13,7 +13,7 @@ import numpy as np
 from jaxlogit.core.separation import CLEAR_SLOPE, MARGIN_ERROR
 from jaxlogit.core.status import Status
 
-MOST_EDGES = 2000  # scipy before 1.17 squares them
+MOST_EDGES = 2000  # older versions of scipy (1.14) square their number
 NOTHING = 1e-10  # share of a contrast's length that is rounding
 POSITIVE = 1e-6  # an optimum above this is not a rounded zero (HiGHS is feasible to 1e-7)
 
