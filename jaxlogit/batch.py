@@ -142,6 +142,9 @@ def run(
     while True:
         form = _compiled(task, key, (size, *shapes), quick_uses)
         job = _Job(form, lanes, shared, index, count, size)
+        if job.most < size:
+            size = int(job.most)
+            continue
         try:
             return job.run(8 * BLOCK_ARRAYS * size * row_elements * searches)
         except jax.errors.JaxRuntimeError as error:
@@ -164,6 +167,19 @@ class _Job:
             self.copies = [jax.device_put(shared, device) for device in self.devices]
         self.out: list = []
         self.making_room = threading.Lock()
+
+    @property
+    def most(self) -> float:
+        """Models that a block may have, as the task's trace says."""
+        if not self.form.ready and self.form.most == math.inf:
+            with forms.exactly(), jax.default_device(self.devices[0]), forms.uncollected:
+                self.form.prepare(self.piece(0), self.copies[0])
+        return self.form.most
+
+    def piece(self, number: int):
+        """What the models of a block have of their own."""
+        start, stop = self.starts[number], min(self.starts[number] + self.size, self.count)
+        return _slice(self.lanes, self.index, start, stop, self.size)
 
     def run(self, block_bytes: int) -> Any:
         """The results; `block_bytes` is what one block takes on its device while it runs."""
@@ -191,9 +207,7 @@ class _Job:
         start, stop = self.starts[number], min(self.starts[number] + self.size, self.count)
         which = number % len(self.devices)
         with forms.exactly(), jax.default_device(self.devices[which]):
-            piece = _slice(self.lanes, self.index, start, stop, self.size)
-            if not self.form.ready:
-                self.form.prepare(piece, self.copies[which])
+            piece = self.piece(number)
             with self.form.turns:
                 result = jax.block_until_ready(self.form.call(piece, self.copies[which]))
             leaves, structure = jax.tree.flatten(result)

@@ -7,10 +7,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
+from typing import Any
 
 import jax
 
 LAPACK = set("cholesky eigh geqrf householder_product lu qr svd triangular_solve".split())
+# Until jaxlib 0.11.2 LAPACK's routines share a batch from this many operations on among the threads
+# that also run them: as many as there are threads, side by side, wait for each other for ever.
+SHARED_WORK = 200_000 if jax.__version_info__ < (0, 11, 2) else math.inf
 CPU_OPTIONS = {"xla_cpu_prefer_vector_width": 512}  # where there are such registers; XLA's is 256
 # Half the time to compile; loops over rows then take two to six times as long.
 HURRIED: dict[str, int | bool] = {"xla_backend_optimization_level": 0}
@@ -21,12 +25,12 @@ MOST_COMPILED = 48  # kept at a time; a study's cell with every method needs abo
 
 
 class Form:
-    """A task over a batch, whether it was compiled, and whether its blocks take turns.
+    """A task over a batch, whether it was compiled, how large its blocks may be, and their turns.
 
-    On the CPU XLA's LAPACK routines share a batch among the threads that also run whole blocks
-    and operations: two that wait for each other's threads wait for ever. So blocks of a task
-    with such routines take turns, also those of calls from other threads, and their operations
-    are compiled to follow one another.
+    On the CPU LAPACK's routines may share a batch among the threads that also run whole blocks and
+    operations (see `SHARED_WORK`). Blocks of a task with such routines are kept so small that each
+    routine stays in its thread; where one model alone has too large a batch they take turns, also
+    with those of calls from other threads.
     """
 
     def __init__(self, task: Callable, options: tuple, hurried: bool):
@@ -39,14 +43,35 @@ class Form:
         self.call = jax.jit(many, compiler_options=self.options)
         self.ready = False
         self.uses = 0
+        self.most = math.inf
+        """Models that a block may have."""
         self.turns: AbstractContextManager = nullcontext()
 
     def prepare(self, lanes, shared) -> None:
         """Look for LAPACK's routines; JAX keeps the trace for the call that follows."""
-        operations = _primitives(self.call.trace(lanes, shared).jaxpr)
-        if self.on_cpu and not LAPACK.isdisjoint(operations):
+        operations = _operations(self.call.trace(lanes, shared).jaxpr)
+        shares = [_share(op) for op in operations if op.primitive.name in LAPACK]
+        if not self.on_cpu or not shares:
+            return
+        size = len(jax.tree.leaves(lanes)[0])
+        if max(shares) > 1.0 and size > 1:
+            self.most = max(1, int(size / max(shares)))
+            return
+        if max(shares) > 1.0:
             self.turns = TURNS
-            self.call = jax.jit(self.many, compiler_options=self.options | IN_ORDER)
+        self.call = jax.jit(self.many, compiler_options=self.options | IN_ORDER)
+
+
+def _share(operation) -> float:
+    """The batch of a LAPACK routine over the largest that stays in one thread."""
+    *batch, n, columns = operation.invars[-1].aval.shape
+    if operation.primitive.name == "triangular_solve":
+        cost = n * columns * (n if operation.params["left_side"] else columns)
+    else:
+        cost = (
+            n * n * columns // 3 if operation.primitive.name == "cholesky" else 10 * n * n * columns
+        )
+    return math.prod(batch) / max(1.0, SHARED_WORK // max(1, cost))
 
 
 @contextmanager
@@ -85,14 +110,14 @@ class _Uncollected:
                 gc.enable()
 
 
-def _primitives(jaxpr) -> Iterator[str]:
-    """Names of all operations of a traced function, those of loops and branches among them."""
+def _operations(jaxpr) -> Iterator[Any]:
+    """All operations of a traced function, those of loops and branches among them."""
     for equation in jaxpr.eqns:
-        yield equation.primitive.name
+        yield equation
         for value in jax.tree.leaves(tuple(equation.params.values())):
             inner = getattr(value, "jaxpr", value)
             if hasattr(inner, "eqns"):
-                yield from _primitives(inner)
+                yield from _operations(inner)
 
 
 class Forms:

@@ -302,7 +302,7 @@ def test_compilations_do_not_depend_on_the_number_of_models(problem, monkeypatch
 def test_single_precision_is_not_rounded_further(monkeypatch):
     """Accelerators round the factors of products in single precision unless told not to."""
     asked = []
-    traced = forms._primitives
+    traced = forms._operations
 
     def noted(jaxpr):
         for equation in jaxpr.eqns:
@@ -314,7 +314,7 @@ def test_single_precision_is_not_rounded_further(monkeypatch):
                     noted(inner)
         return traced(jaxpr)
 
-    monkeypatch.setattr(forms, "_primitives", noted)
+    monkeypatch.setattr(forms, "_operations", noted)
     monkeypatch.setattr(batch, "_compiled", forms.Forms())
     random = np.random.default_rng(6)
     X = np.column_stack([np.ones(50), random.normal(size=(50, 2))])
@@ -349,13 +349,32 @@ def test_blocks_with_lapack_do_not_wait_for_each_other_for_ever():
     )  # takes 10 s, or for ever
 
 
-def test_only_blocks_with_lapack_take_turns(monkeypatch):
-    def alone(p):
+def test_lapack_stays_in_its_thread(monkeypatch):
+    """Batches that its routines would share among threads are cut, for tasks that have any."""
+    monkeypatch.setattr(forms, "SHARED_WORK", 200_000)  # as before jaxlib 0.11.2
+
+    def blocks(p):
         monkeypatch.setattr(batch, "_compiled", forms.Forms())
         random = np.random.default_rng(p)
         X = np.column_stack([np.ones(90), random.normal(size=(90, p - 1))])
-        jaxlogit.fit(X, random.random((40, 90)) < 0.5)
-        return [form.turns is forms.TURNS for form in batch._compiled._forms.values()]
+        jaxlogit.fit(X, random.random((300, 90)) < 0.5)
+        kept = batch._compiled._forms.items()
+        assert not any(form.turns is forms.TURNS for _, form in kept)
+        return [key[2][0] for key, form in kept if form.ready]
 
-    assert not any(alone(3))
-    assert all(alone(17))  # too many columns to unroll
+    assert max(blocks(3)) > 100
+    assert max(blocks(17)) <= 200_000 // 17**3  # L⁻¹ for the trace: p right-hand sides
+
+
+def test_one_model_with_a_large_batch_takes_turns(monkeypatch):
+    monkeypatch.setattr(forms, "SHARED_WORK", 200_000)
+    monkeypatch.setattr(batch, "_compiled", forms.Forms())
+    lanes = np.broadcast_to(np.eye(30), (3, 40, 30, 30)).copy()  # 40 · 30³/3 = 360,000
+    found = batch.run(_factors, 3, lanes, np.float64(2), row_elements=1)
+    np.testing.assert_array_equal(found, np.sqrt(2.0) * lanes)
+    (form,) = (form for form in batch._compiled._forms.values() if form.ready)
+    assert form.turns is forms.TURNS
+
+
+def _factors(lane, shared):
+    return jnp.linalg.cholesky(shared * lane)
