@@ -139,19 +139,17 @@ def _inverted_ends(
     memory.demand(24 * math.prod(shape), f"interval ends of {shape[0]:,} models")
     status = np.empty(shape, np.int32)
     status[:] = solution.status[:, None, None]
+    status[solution.finite] = int(Status.NO_BOUND_FOUND)
     ends = Ends(np.full(shape, np.nan), status, np.zeros(shape, np.int32), np.full(shape, np.nan))
     todo, peaks = np.zeros(shape, bool), None
-    if len(solution.finite):
-        todo[solution.finite] = True
-        if solver != "bisection":
-            peaks = _search_quickly(solution, contrasts, cutoff, method, ends)
-            lower = hills.short(solution, contrasts, cutoff, method, ends)
-            ends.status[lower] = int(Status.NO_BOUND_FOUND)
-            todo = todo & (ends.status != Status.CONVERGED)
-    if wanted is not None:
-        todo = todo & wanted[..., None]
-    data = (solution, contrasts, cutoff, method, solver, ends)
-    _search_the_rest(*data, todo, peaks, finite=True)
+    todo[solution.finite] = True if wanted is None else wanted[solution.finite][..., None]
+    local = solver != "bisection"
+    if len(solution.finite) and local:
+        peaks = _search_quickly(solution, contrasts, cutoff, method, ends)
+        _search_from_inside(solution, contrasts, cutoff, method, ends, todo, peaks)
+        lower = hills.short(solution, contrasts, cutoff, method, ends)
+        ends.status[lower] = int(Status.NO_BOUND_FOUND)
+    _search_carefully(solution, contrasts, cutoff, method, ends, todo, peaks, finite=True)
     index = solution.separated
     if len(index) and method != "rstar":  # which needs a finite estimate
         infinite = unbounded(solution, contrasts)
@@ -159,8 +157,10 @@ def _inverted_ends(
         ends.status[index] = np.where(infinite, int(Status.INFINITE), int(Status.NO_BOUND_FOUND))
         todo = np.zeros(shape, bool)
         todo[index] = ~infinite
-        _take_from_overlap(*data)
-        _search_the_rest(*data, todo & (ends.status != Status.CONVERGED), peaks, finite=False)
+        _take_from_overlap(solution, contrasts, cutoff, method, solver, ends)
+        if local:
+            _search_from_inside(solution, contrasts, cutoff, method, ends, todo, peaks)
+        _search_carefully(solution, contrasts, cutoff, method, ends, todo, peaks, finite=False)
     return ends
 
 
@@ -208,34 +208,32 @@ def _take_from_overlap(solution: Solution, contrasts, cutoff, method, solver, en
         whole[index] = np.where(alone[..., None], value, whole[index])
 
 
-def _search_the_rest(
-    solution: Solution, contrasts, cutoff, method, solver, ends: Ends, todo, peaks, *, finite: bool
+def _search_from_inside(
+    solution: Solution, contrasts, cutoff, method, ends: Ends, todo, peaks
 ) -> None:
-    """Ends too far for the quick search: from well inside where that is known to work, then all."""
-    if solver != "bisection" and method == "lr" and solution.shared.strength is None:
-        _search_from_inside(solution, contrasts, cutoff, ends, todo, peaks)
-        todo = todo & (ends.status != Status.CONVERGED)
-    _search_carefully(solution, contrasts, cutoff, method, ends, todo, peaks, finite=finite)
+    """Ends of `todo` that are not found yet, by a local search that begins well inside.
 
-
-def _search_from_inside(solution: Solution, contrasts, cutoff, ends: Ends, todo, peaks) -> None:
-    where, extra = _rows(contrasts, todo)
+    Not under Firth's penalty: what the quick search lost there may be on any of several hills.
+    """
+    if method == "rstar" or solution.shared.strength is not None:
+        return
+    where, extra = _rows(contrasts, todo & (ends.status != Status.CONVERGED))
     if len(where[0]):
         found = solution.run_rows(
-            _end_from_inside, where[0], extra, (np.float64(cutoff),), peaks=peaks
+            _end_from_inside, where[0], extra, (np.float64(cutoff),), peaks=peaks, method=method
         )
         _enter(ends, where, found)
 
 
-def _end_from_inside(arrays, coef, peak, contrast, side, cutoff):
-    found = core_ends.end_from_inside(arrays, coef, peak, contrast, side, cutoff)
+def _end_from_inside(arrays, coef, peak, contrast, side, cutoff, *, method):
+    found = core_ends.end_from_inside(arrays, coef, peak, contrast, side, cutoff, method=method)
     return found._replace(coef=None, multiplier=None, length=None)
 
 
 def _search_carefully(
     solution: Solution, contrasts, cutoff, method, ends, todo, peaks, *, finite: bool
 ) -> None:
-    where, extra = _rows(contrasts, todo)
+    where, extra = _rows(contrasts, todo & (ends.status != Status.CONVERGED))
     if len(where[0]):
         found = solution.run_rows(
             _bracketed_end, where[0], extra, (np.float64(cutoff),), peaks=peaks,

@@ -102,16 +102,22 @@ def _rstar_walk(rows: Rows, scale: Scale, top, target, start, max_steps, toleran
 WALKS = {"lr": _lr_walk, "score": _score_walk, "rstar": _rstar_walk}
 
 
-def end_from_inside(arrays: Arrays, coef, peak, contrast, side, cutoff) -> Bound:
-    """One likelihood-ratio end by a local search from well inside the interval.
+def end_from_inside(arrays: Arrays, coef, peak, contrast, side, cutoff, *, method: str) -> Bound:
+    """One likelihood-ratio or score end by a local search from well inside the interval.
 
-    For a model without a finite maximum, or where the Wald end is too far from the end.
+    For a model without a finite maximum, or where the Wald end is too far from the end. A score
+    end is sought from the likelihood-ratio end.
     """
     model = problem(arrays)
     at = partial(evaluate, model.rows, unroll=False)
     target = Target(contrast @ model.transform, side, cutoff)
     start = bracket.point_inside(at, coef, peak, cutoff, model.scale)
-    return bounds.lambda_step(at, start, peak, target, model.scale, FAR_STEPS)
+    found = bounds.lambda_step(at, start, peak, target, model.scale, FAR_STEPS)
+    if method == "lr":
+        return found
+    derivative = partial(information_derivative, model.rows)
+    start = found.coef, found.multiplier
+    return bounds.score_step(at, derivative, *start, target, model.scale, FAR_STEPS)
 
 
 def bracketed_end(
