@@ -25,6 +25,7 @@ os.environ.setdefault(
 )
 
 import jax
+import pytest
 from hypothesis import settings
 
 jax.config.update("jax_enable_x64", True)
@@ -41,3 +42,16 @@ if not os.environ["XLA_FLAGS"]:
     from jaxlogit import batch
 
     batch.FEW_MODELS = 0
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--without", metavar="PATHS", help="turn fast paths off, see tests/paths.py")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    names = config.getoption("--without")
+    if names:
+        import paths
+
+        for module, constant, value in paths.changes(names):
+            setattr(module, constant, value)
