@@ -126,7 +126,9 @@ def null_metric(arrays: Arrays, pair, *, unroll: bool = True):
 
 def point_from_inside(arrays: Arrays, coef, peak, contrast, side, cutoff) -> Point:
     """Where c'β ends for one cutoff, of a model without a finite maximum, quickly."""
-    return _point(problem(arrays), end_from_inside(arrays, coef, peak, contrast, side, cutoff))
+    return _point(
+        problem(arrays), end_from_inside(arrays, coef, peak, contrast, side, cutoff, method="lr")
+    )
 
 
 def careful_point(arrays: Arrays, coef, peak, contrast, side, cutoff, *, finite: bool) -> Point:
