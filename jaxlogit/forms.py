@@ -65,13 +65,14 @@ class Form:
 def _share(operation) -> float:
     """The batch of a LAPACK routine over the largest that stays in one thread."""
     *batch, n, columns = operation.invars[-1].aval.shape
-    if operation.primitive.name == "triangular_solve":
-        cost = n * columns * (n if operation.params["left_side"] else columns)
-    else:
-        cost = (
-            n * n * columns // 3 if operation.primitive.name == "cholesky" else 10 * n * n * columns
-        )
-    return math.prod(batch) / max(1.0, SHARED_WORK // max(1, cost))
+    match operation.primitive.name:
+        case "triangular_solve":
+            cost = n * columns * (n if operation.params["left_side"] else columns)
+        case "cholesky":
+            cost = n**3 / 3
+        case _:
+            cost = 10 * n * n * columns
+    return math.prod(batch) / max(1.0, SHARED_WORK / cost)
 
 
 @contextmanager

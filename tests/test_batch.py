@@ -351,6 +351,7 @@ def test_blocks_with_lapack_do_not_wait_for_each_other_for_ever():
 
 def test_lapack_stays_in_its_thread(monkeypatch):
     """Batches that its routines would share among threads are cut, for tasks that have any."""
+
     monkeypatch.setattr(forms, "SHARED_WORK", 200_000)  # as before jaxlib 0.11.2
 
     def blocks(p):
@@ -363,7 +364,15 @@ def test_lapack_stays_in_its_thread(monkeypatch):
         return [key[2][0] for key, form in kept if form.ready]
 
     assert max(blocks(3)) > 100
-    assert max(blocks(17)) <= 200_000 // 17**3  # L⁻¹ for the trace: p right-hand sides
+    assert max(blocks(30)) <= 200_000 // 30**3  # L⁻¹ for the trace: p right-hand sides
+
+
+@pytest.mark.parametrize(("shared_work", "most"), [(200_000, 22), (np.inf, np.inf)])
+def test_blocks_are_cut_only_where_lapack_shares(monkeypatch, shared_work, most):
+    monkeypatch.setattr(forms, "SHARED_WORK", shared_work)
+    form = forms.Form(_factors, (), hurried=True)
+    form.prepare(np.broadcast_to(np.eye(30), (300, 30, 30)), np.float64(2))  # 30³/3 = 9,000 each
+    assert form.most == most
 
 
 def test_one_model_with_a_large_batch_takes_turns(monkeypatch):
