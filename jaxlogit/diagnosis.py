@@ -1,6 +1,6 @@
 """Where the quadratic picture behind Wald's method fails, coefficient by coefficient."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -94,7 +94,7 @@ def diagnose(fit: "Fit", level: float = 0.95) -> Diagnosis:
     """Where Wald's intervals and tests mislead, by coefficient: `Diagnosis` says how."""
     level = check_level(level)
     # Robust ends against the model's profile would compare two variances, not two shapes.
-    solution, p = replace(fit._solution, sandwich=None), len(fit.names)
+    solution, p = fit._solution.unrobust, len(fit.names)
     every = solution.wide(np.eye(p))
     estimate = intervals.estimates(solution, every)
     std_error = intervals.std_errors(solution, every)

@@ -1,9 +1,11 @@
 """Wald, likelihood-ratio and score tests of many models, and restricted maxima on a grid."""
 
+from functools import partial
+
 import jax.numpy as jnp
 import numpy as np
 
-from jaxlogit import hills, robust
+from jaxlogit import hills, intervals, robust
 from jaxlogit.core import higher, linalg, tails, tasks, tests
 from jaxlogit.core.penalty import wald_information
 from jaxlogit.core.status import Status
@@ -50,14 +52,15 @@ def wald(solution: Solution, constraints: np.ndarray, nulls: np.ndarray):
     """Wald statistics (B, h) and statuses of hypotheses (h, q, p), (h, q)."""
     if solution.sandwich is not None:
         return robust.wald(solution, constraints, nulls)
-    out = np.full((len(solution.status), len(constraints)), np.nan)
-    index = solution.finite
-    if len(index):
-        every = None if len(index) == len(out) else index
-        gaps = np.einsum("hqp,bp->bhq", constraints, solution.user_coef) - nulls
-        out[index] = solution.run(
-            _wald, (constraints,), index=every, own=("coef",), extra=(gaps,)
-        )  # fmt: skip
+    gaps = np.einsum("hqp,bp->bhq", constraints, solution.user_coef) - nulls
+    if constraints.shape[1] == 1:
+        out = (gaps[..., 0] / intervals.std_errors(solution, constraints[:, 0])) ** 2
+    else:
+        out, index = np.full(gaps.shape[:2], np.nan), solution.finite
+        if len(index):
+            every = None if len(index) == len(out) else index
+            options = {"index": every, "own": ("coef",), "extra": (gaps,)}
+            out[index] = solution.run(_wald, (constraints,), **options)
     status = np.broadcast_to(solution.status[:, None], out.shape).astype(np.int32)
     return out, status
 
@@ -86,10 +89,8 @@ def restricted(
     """
     height = height and solution.shared.strength is not None  # else one search gives both
     key = (constraints.shape, constraints.tobytes(), nulls.tobytes(), height)
-    if key not in solution.kept:
-        solution.kept.clear()
-        solution.kept[key] = _restricted(solution, constraints, nulls, height)
-    return solution.kept[key]
+    find = partial(_restricted, solution, constraints, nulls, height)
+    return solution.once("restricted", key, find)
 
 
 def restricted_coefs(solution: Solution, constraints: np.ndarray, nulls: np.ndarray):

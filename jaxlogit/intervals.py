@@ -1,6 +1,7 @@
 """Interval ends of many models: the fast search, then the bracket, with proofs of infinity."""
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -47,6 +48,11 @@ def std_errors(solution: Solution, contrasts: np.ndarray) -> np.ndarray:
 
     Of a robust fit from its sandwich covariance.
     """
+    key = (contrasts.shape, contrasts.tobytes())
+    return solution.once("std_errors", key, partial(_std_errors, solution, contrasts))
+
+
+def _std_errors(solution: Solution, contrasts: np.ndarray) -> np.ndarray:
     out = np.full((len(solution.status), len(contrasts)), np.nan)
     index = solution.finite
     if len(index):
@@ -115,16 +121,12 @@ def inverted_ends(
 
     `wanted` (B, q) names the ends worth a careful search; all of them by default.
     """
+    find = partial(_inverted_ends, solution, contrasts, cutoff, method, solver, wanted)
     if wanted is None and len(solution.status) * len(contrasts) <= KEPT_ENDS:
         # A summary has intervals, and a diagnosis of the same ends.
         key = (contrasts.shape, contrasts.tobytes(), cutoff, method, solver)
-        found = solution.ends.get(key)
-        if found is None:
-            found = _inverted_ends(solution, contrasts, cutoff, method, solver, None)
-            solution.ends.clear()
-            solution.ends[key] = found
-        return found
-    return _inverted_ends(solution, contrasts, cutoff, method, solver, wanted)
+        return solution.once("ends", key, find)
+    return find()
 
 
 def _inverted_ends(

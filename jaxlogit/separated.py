@@ -1,5 +1,7 @@
 """Models without a finite maximum: their suprema, and which of their ends are infinite."""
 
+from functools import partial
+
 import numpy as np
 
 from jaxlogit import batch
@@ -104,6 +106,11 @@ def unbounded(solution: Solution, contrasts: np.ndarray) -> np.ndarray:
     The model's direction d proves one end infinite by c'd ≠ 0, and the other ends finite where it
     is the only direction. Elsewhere the direction nearest to the contrast decides.
     """
+    key = (contrasts.shape, contrasts.tobytes())
+    return solution.once("unbounded", key, partial(_unbounded, solution, contrasts))
+
+
+def _unbounded(solution: Solution, contrasts: np.ndarray) -> np.ndarray:
     index = solution.separated
     infinite = np.zeros((len(index), len(contrasts), 2), bool)
     step = max(1, HELD // (solution.n_rows * (solution.coef.shape[1] + 2)))

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -66,14 +67,12 @@ class Solution:
     direction: np.ndarray
     """(B, p) separating directions in working coordinates; 0 where there is none."""
     nullity: np.ndarray
-    kept: dict = field(default_factory=dict)
-    """The last restricted maxima, by hypothesis."""
-    ends: dict = field(default_factory=dict)
-    """The last interval ends, of few models, by what was asked."""
     part: bool = False
     """Whether these models are some of a larger batch."""
     sandwich: Sandwich | None = None
     """The units of a robust fit; None where the covariance is the inverse information."""
+    answers: dict = field(default_factory=dict, init=False)
+    """The last answer of each kind, and to what: see `once`. A changed copy has its own."""
 
     @cached_property
     def loglik(self) -> np.ndarray:
@@ -114,6 +113,13 @@ class Solution:
             every = None if len(index) == len(out) else index
             out[index] = self.run(_longest_row, index=every, own=("coef",))
         return out
+
+    def once(self, kind: str, asked: tuple, find: Callable[[], Any]) -> Any:
+        """What `find` gives, or gave when the last question of this kind was the same."""
+        if kind not in self.answers or self.answers[kind][0] != asked:
+            self.answers.pop(kind, None)  # not both in memory
+            self.answers[kind] = asked, find()
+        return self.answers[kind][1]
 
     def wide(self, contrasts: np.ndarray) -> np.ndarray:
         """Contrasts of the user's coefficients (…, p) as contrasts of the solution's.
@@ -197,12 +203,15 @@ class Solution:
         return replace(
             self,
             lanes=lanes,
-            kept={},
-            ends={},
             part=True,
             sandwich=None if self.sandwich is None else self.sandwich.take(index),
             **{name: getattr(self, name)[index] for name in own},
         )
+
+    @property
+    def unrobust(self) -> "Solution":
+        """The same with the inverse information as covariance."""
+        return self if self.sandwich is None else replace(self, sandwich=None)
 
     @property
     def separated(self) -> np.ndarray:

@@ -14,6 +14,8 @@ def chi2_quantile(level: float, df: int) -> float:
 
 def p_value(statistic: np.ndarray, df: int) -> np.ndarray:
     """Upper tail probability of chi-square on `df`."""
+    if df == 1:  # a twentieth of the general function's time
+        return scipy.special.erfc(np.sqrt(0.5 * np.asarray(statistic, np.float64)))
     return scipy.special.chdtrc(df, statistic)
 
 

@@ -62,7 +62,7 @@ def subject_of(fit: Any, term: Any) -> Subject:
     refuse_without_supremum(fit)
     solution = fit._solution
     estimate = float(np.ravel(estimates(solution, solution.wide(rows)))[0])
-    model = replace(fit, _solution=replace(solution, sandwich=None))
+    model = replace(fit, _solution=solution.unrobust)
     return Subject(model, fit, rows[0], labels[0], estimate, known(model.profile(rows[0])))
 
 
