@@ -24,6 +24,7 @@ BLOCK_ARRAYS = 5  # row arrays that a block holds while it runs: 1 to 4.3 by XLA
 EXHAUSTED = "RESOURCE_EXHAUSTED"  # XLA's word for a device without memory
 LARGEST_BLOCK = 4096
 SMALL_BLOCKS = (1, 16, 272)  # few sizes, so that few shapes are compiled
+CAREFUL_BLOCK = 16  # a block runs as long as its slowest model, and padding is searched too
 MANY_BLOCKS = 6
 # The work of so few models with so few numbers in their row arrays takes some hundredths of a
 # second however it is compiled, and compiling it well takes seconds. What is left of many models
@@ -35,17 +36,22 @@ REGISTER = 16  # numbers in single precision in the widest vector registers
 ALIAS = 256  # numbers: rows that are a multiple of it apart share lines of the first cache
 
 
-def block_size(n_models: int, row_elements: int, part: bool = False, searches: int = 1) -> int:
+def block_size(
+    n_models: int, row_elements: int, part: bool = False, searches: int = 1, careful: bool = False
+) -> int:
     """Models per block, where one search's row arrays hold `row_elements` numbers.
 
     A model makes `searches` of them at a time. With `part` the models are some of a larger
-    batch: nothing is compiled for just one of them.
+    batch: nothing is compiled for just one of them. A `careful` task, without vectors over models
+    to gain from, has small blocks on the CPU.
     """
     on_cpu = jax.default_backend() == "cpu"
     budget = BLOCK_ELEMENTS if on_cpu else _accelerator_budget()
     largest = max(1, budget // max(1, row_elements * searches))
     if on_cpu:
         largest = min(largest, LARGEST_BLOCK)
+    if careful and on_cpu and (part or n_models > 1):
+        return min(largest, CAREFUL_BLOCK)
     for size in SMALL_BLOCKS:
         if n_models <= size < largest and not (part and size == 1):
             return size

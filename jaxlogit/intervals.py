@@ -12,11 +12,12 @@ from jaxlogit.core import ends as core_ends
 from jaxlogit.core import tails, tasks
 from jaxlogit.core.status import Status
 from jaxlogit.separated import overlapping, settled_alone, unbounded
-from jaxlogit.solution import SINGLE_ROWS, Solution
+from jaxlogit.solution import FEW, SINGLE_ROWS, Solution
 
 PORTION = 1 << 17  # models whose ends are in memory twice: as found, and in their place
 KEPT_ENDS = 1 << 12  # of few models: many would be a second copy of large results
 QUICK_STEPS = 8  # ends take 3 to 5; more means the start was too far for a local search
+FIRTH_STEPS = 4  # under Firth's penalty 3 in 100 models have an end with more
 
 
 class Ends(NamedTuple):
@@ -171,20 +172,23 @@ def _search_quickly(solution: Solution, contrasts, cutoff, method, ends: Ends) -
 
     They stay in this search: in their last digit they need not be what other forms compute.
     """
-    peaks = solution.suprema.copy()
-    common = (contrasts, np.float64(cutoff), np.int32(QUICK_STEPS))
+    peaks, finite = solution.suprema.copy(), solution.finite
+    penalised = solution.shared.strength is not None and len(finite) > FEW
+    steps = (FIRTH_STEPS, QUICK_STEPS) if penalised else (QUICK_STEPS,)
     options = {"method": method, "single": solution.n_rows <= SINGLE_ROWS}
-    finite = solution.finite
     for start in range(0, len(finite), PORTION):
-        index = finite[start : start + PORTION]
-        every = None if len(index) == len(solution.status) else index
-        found, peak = solution.run(
-            _quick_ends, common, index=every, searches=2 * len(contrasts), own=("coef",), **options
-        )
-        peaks[index] = peak
-        ends.value[index], ends.status[index] = found.value, found.status
-        ends.n_steps[index], ends.residual[index] = found.n_steps, found.residual
+        for index, (found, peak) in solution.passes(
+            _quick_ends, finite[start : start + PORTION], steps, _unsettled,
+            (contrasts, np.float64(cutoff)), searches=2 * len(contrasts), own=("coef",), **options,
+        ):  # fmt: skip
+            peaks[index] = peak
+            ends.value[index], ends.status[index] = found.value, found.status
+            ends.n_steps[index], ends.residual[index] = found.n_steps, found.residual
     return peaks
+
+
+def _unsettled(found) -> np.ndarray:
+    return np.any(found[0].status != Status.CONVERGED, axis=(1, 2))
 
 
 def _quick_ends(arrays, coef, contrasts, cutoff, max_steps, *, method, unroll, single):
@@ -222,8 +226,9 @@ def _search_from_inside(
     where, extra = _rows(contrasts, todo & (ends.status != Status.CONVERGED))
     if len(where[0]):
         found = solution.run_rows(
-            _end_from_inside, where[0], extra, (np.float64(cutoff),), peaks=peaks, method=method
-        )
+            _end_from_inside, where[0], extra, (np.float64(cutoff),), peaks=peaks, careful=True,
+            method=method,
+        )  # fmt: skip
         _enter(ends, where, found)
 
 
@@ -238,7 +243,7 @@ def _search_carefully(
     where, extra = _rows(contrasts, todo & (ends.status != Status.CONVERGED))
     if len(where[0]):
         found = solution.run_rows(
-            _bracketed_end, where[0], extra, (np.float64(cutoff),), peaks=peaks,
+            _bracketed_end, where[0], extra, (np.float64(cutoff),), peaks=peaks, careful=True,
             method=method, finite=finite,
         )  # fmt: skip
         _enter(ends, where, found)

@@ -159,13 +159,14 @@ def _settled(part: Solution, contrasts: np.ndarray, index: np.ndarray):
 def _search(solution: Solution, model: np.ndarray, rows, *, finite: bool) -> Point:
     """Single points: rows of a model, a contrast, a side and a cutoff."""
     if finite:
-        return solution.run_rows(_careful_point, model, rows, finite=True)
-    found = solution.run_rows(_point_from_inside, model, rows)
+        return solution.run_rows(_careful_point, model, rows, careful=True, finite=True)
+    found = solution.run_rows(_point_from_inside, model, rows, careful=True)
     left = np.flatnonzero(found.status != Status.CONVERGED)
     if len(left):
         again = solution.run_rows(
-            _careful_point, model[left], tuple(row[left] for row in rows), finite=False
-        )
+            _careful_point, model[left], tuple(row[left] for row in rows), careful=True,
+            finite=False,
+        )  # fmt: skip
         found.user_coef[left], found.status[left] = again
     return found
 

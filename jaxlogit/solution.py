@@ -1,6 +1,6 @@
 """Where the fits of many models ended: what every later stage starts from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -174,20 +174,44 @@ class Solution:
             searches=searches, **options,
         )  # fmt: skip
 
+    def passes(
+        self, task, index, steps: tuple[int, ...], unsettled, common, searches: int, **options
+    ) -> Iterator[tuple[np.ndarray, Any]]:
+        """Passes of a task that takes a number of steps last: models, and what it gives for them.
+
+        Those that `unsettled` names go again with the next number. A block takes as many steps as
+        its slowest search: few models with many would hold up all of them.
+        """
+        part = self.part or len(index) < len(self.status)
+        size = batch.block_size(len(index), self.elements(searches), part, searches)
+        for n_steps in steps:
+            every = None if len(index) == len(self.status) else index
+            found = self.run(
+                task, (*common, np.int32(n_steps)), index=every, searches=searches, size=size,
+                **options,
+            )  # fmt: skip
+            yield index, found
+            index = index[unsettled(found)]
+            if not len(index):
+                return
+
     def run_rows(
-        self, task, models: np.ndarray, extra, common=(), *, peaks=None, **options
+        self, task, models: np.ndarray, extra, common=(), *, peaks=None, careful=False, **options
     ):  # fmt: skip
         """A task over rows that each name a model; `extra` arrays have the rows leading.
 
-        `peaks` (B,) are the models' log-likelihoods, by default `loglik`.
+        `peaks` (B,) are the models' log-likelihoods, by default `loglik`. A `careful` task takes
+        much longer for some rows than for others.
         """
+        part = self.part or len(self.status) > 1
+        size = batch.block_size(len(models), self.row_elements, part, careful=careful)
         peaks = self.loglik if peaks is None else peaks
         lanes, shared = self._without_response()
         lanes = Arrays(*(None if a is None else a[models] for a in lanes))
         return batch.run(
             _Task(task, None), len(models), (lanes, self.coef[models], peaks[models], *extra),
-            (shared, common), row_elements=self.row_elements,
-            part=self.part or len(self.status) > 1, **options,
+            (shared, common), row_elements=self.row_elements, part=part,
+            size=size, **options,
         )  # fmt: skip
 
     def _without_response(self) -> tuple[Arrays, Arrays]:

@@ -43,9 +43,15 @@ PATHS: dict[str, list[tuple[str, Any, tuple[str, ...]]]] = {
         ("FIRTH_STEPS", np.int32(0), FITS),
     ],
     # local searches for interval ends, before the bracket
-    "local-ends": [("QUICK_STEPS", 0, ("intervals",)), ("FAR_STEPS", 0, ("core.ends",))],
+    "local-ends": [
+        ("QUICK_STEPS", 0, ("intervals",)),
+        ("FIRTH_STEPS", 0, ("intervals",)),
+        ("FAR_STEPS", 0, ("core.ends",)),
+    ],
     # restricted maxima without halving, before careful ones
-    "quick-tests": [("QUICK_STEPS", 0, ("hypotheses",))],
+    "quick-tests": [("QUICK_STEPS", 0, ("hypotheses",)), ("FIRTH_STEPS", 0, ("hypotheses",))],
+    # blocks of careful searches small enough that a slow one holds up few
+    "careful-blocks": [("CAREFUL_BLOCK", 272, ("batch",))],
     # profiles and regions followed from point to point, before careful searches
     "quick-profiles": [("QUICK_STEPS", 0, ("profiles",))],
     # Firth's penalty: one search where one hill is likely
