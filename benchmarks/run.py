@@ -109,7 +109,9 @@ def destination(options: argparse.Namespace) -> Path | None:
         return options.json
     kinds = ("memory", "growth", "bootstrap", "study", "frames", "breakdown")
     kind = next((f"-{kind}" for kind in kinds if getattr(options, kind)), "")
-    return RESULTS / f"{jax.default_backend()}-{n_threads()}core{kind}.json"
+    device = jax.default_backend()
+    narrow = "-avx2" if device == "cpu" and "AVX2" in _processor() else ""
+    return RESULTS / f"{device}-{n_threads()}core{narrow}{kind}.json"
 
 
 def compare(workload: Workload, limits: dict[str, float], quick: bool) -> dict:
@@ -261,7 +263,9 @@ def _processor() -> str:
         key, _, value = row.partition(":")
         facts.setdefault(key.strip(), value.strip())
     number = f"family {facts.get('cpu family', '?')} model {facts.get('model', '?')}"
-    wide = ", AVX-512" if "avx512f" in facts.get("flags", "") else ""
+    flags = facts.get("flags", "").split()
+    widest = {"avx512f": ", AVX-512", "avx2": ", AVX2"}
+    wide = next((words for flag, words in widest.items() if flag in flags), "")
     return f"{facts.get('model name', platform.machine())} ({number}{wide})"
 
 

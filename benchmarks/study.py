@@ -205,7 +205,7 @@ def table(found: dict) -> str:
         times = [1e6 * same["replicate_s"] / each for each in ours]
         lines.append(
             f"R's glm and confint: {1e3 * same['replicate_s']:.0f} ms a replicate; ml:wald and "
-            f"ml:lr, {same['replicates']:,} replicates: {ours[0]:.0f} µs, {times[0]:,.0f} times as fast; "
-            f"with compiled programs kept from before {ours[1]:.0f} µs, {times[1]:,.0f} times"
+            f"ml:lr, {same['replicates']:,} replicates: {ours[0]:.0f} µs, {times[0]:,.0f} times "
+            f"as fast; with programs kept from before {ours[1]:.0f} µs, {times[1]:,.0f} times"
         )
     return "\n".join(lines)

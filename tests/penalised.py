@@ -54,8 +54,12 @@ def derivatives(data: Sets, coef):
     mu, w = expit(eta), data.trials * expit(eta) * expit(-eta)
     across = np.swapaxes(data.X, 1, 2)
     plain = across @ (w[..., None] * data.X)
-    never_singular = 1e-280 * np.eye(data.X.shape[2])  # where all weights underflow: a step too far
-    G = data.X @ np.linalg.solve(plain + never_singular, across)
+    # A start or a step too far, where weights underflow beside others: l* is −∞ to rounding there,
+    # and its derivatives need but lead back.
+    lost = np.isneginf(np.linalg.slogdet(plain)[1])
+    size = 1e-280 + 1e-14 * np.einsum("bii->b", plain)
+    plain = plain + (lost * size)[:, None, None] * np.eye(data.X.shape[2])
+    G = data.X @ np.linalg.solve(plain, across)
     c = np.einsum("bii->bi", G)
     tau = data.strength
     score = data.successes - data.trials * mu + 2 * tau * w * c * (0.5 - mu)

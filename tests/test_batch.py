@@ -375,6 +375,14 @@ def test_blocks_are_cut_only_where_lapack_shares(monkeypatch, shared_work, most)
     assert form.most == most
 
 
+@pytest.mark.parametrize("count", [2, 38, 10_000])
+def test_careful_searches_have_small_blocks(count):
+    """A few left of many would be padded to hundreds, and a slow one would hold up all."""
+    assert batch.block_size(count, 700, True, careful=True) == batch.CAREFUL_BLOCK
+    assert batch.block_size(count, 10_000_000, True, careful=True) == 1  # memory goes first
+    assert batch.block_size(1, 700, careful=True) == 1
+
+
 def test_one_model_with_a_large_batch_takes_turns(monkeypatch):
     monkeypatch.setattr(forms, "SHARED_WORK", 200_000)
     monkeypatch.setattr(batch, "_compiled", forms.Forms())

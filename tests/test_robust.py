@@ -381,6 +381,17 @@ def test_as_many_rows_as_coefficients():
 # -- words --------------------------------------------------------------------------------------
 
 
+def test_a_robust_fit_and_its_own_fit_keep_their_errors_apart(fit):
+    """Answers that a fit keeps are for its own covariance."""
+    both = (fit, fit.robust("HC1"))
+    apart = [one.test("wald").statistic for one in both]
+    for one, other in zip(both, apart, strict=True):
+        expected = (one.coef / one.std_error) ** 2
+        np.testing.assert_allclose(one.test("wald").statistic, expected, rtol=1e-10)
+        np.testing.assert_array_equal(one.test("wald").statistic, other)
+    assert not np.any(np.isclose(*apart, rtol=1e-4)[np.isfinite(apart[0])])
+
+
 def test_what_a_robust_fit_shows(fit):
     robust = fit.robust("CR1", GROUPS)
     assert "3 coefficients, CR1 covariance; " in repr(robust)

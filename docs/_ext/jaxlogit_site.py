@@ -62,11 +62,22 @@ def workloads(records: list[Record]) -> Iterator[str]:
     for record in records:
         for work in record.get("workloads", ()):
             rows = [_line(line) for line in work["lines"] if "skipped" not in line]
-            device = record["environment"].get("device", "cpu")
-            yield f"**{work['title']}**{'' if device == 'cpu' else f', on {device}'}\n"
+            yield f"**{work['title']}**{_where(record, records)}\n"
             yield from table(
                 ["", "µs per model", "times jaxlogit's", "deviation", "first call, s"], rows
             )
+
+
+def _where(record: Record, records: list[Record]) -> str:
+    """On which machine, where there are figures of several."""
+    device, processor = (
+        {str(other["environment"].get(part)) for other in records if "environment" in other}
+        for part in ("device", "cpu")
+    )
+    if len(device) == len(processor) == 1:
+        return ""
+    part = "cpu" if record["environment"].get("device", "cpu") == "cpu" else "device"
+    return f", on {record['environment'][part]}"
 
 
 def _line(line: Record) -> list[str]:
@@ -102,13 +113,21 @@ def studies(records: list[Record]) -> Iterator[str]:
         if not (study := record.get("study")):
             continue
         many, exact = study["million"], study["exact"]
-        yield from table(["command", "measured"], [
+        rows = [
             [f"`examples/birthwt.toml`, {many['replicates']:,} data sets × 5 methods, compilation "
              "included", f"{number(many['seconds'])} s"],
             ["its peak memory", f"{number(many['peak_mib'])} MiB"],
             [f"all {exact['outcomes']:,} outcomes of two groups of 50, five methods; again",
              f"{number(exact['seconds'])} s; {number(exact['again_s'])} s"],
-        ])  # fmt: skip
+        ]  # fmt: skip
+        if "again_s" in (loop := study.get("r", {})):
+            ours = (1e6 * loop[key] / loop["replicates"] for key in ("seconds", "again_s"))
+            rows.append([
+                "glm and its profile intervals in R on the same data, a data set; the same "
+                f"intervals of {loop['replicates']:,} data sets here, compilation included; again",
+                f"{1e3 * loop['replicate_s']:.0f} ms; {' µs; '.join(map(number, ours))} µs",
+            ])  # fmt: skip
+        yield from table(["command", f"measured{_where(record, records)}"], rows)
 
 
 def frames(records: list[Record]) -> Iterator[str]:
