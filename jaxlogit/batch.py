@@ -95,6 +95,7 @@ def run(
     size: int | None = None,
     part: bool = False,
     searches: int = 1,
+    careful: bool = False,
     **options,
 ) -> Any:
     """Apply `task(lane, shared, **options)` to every model, or to those in `index`.
@@ -119,6 +120,8 @@ def run(
         Whether the models are some of a larger batch, as they are with `index`.
     searches : int
         What a model's task does at a time: it scales the block.
+    careful : bool
+        Some models take much longer than others: small blocks, see `block_size`.
 
     Returns
     -------
@@ -137,7 +140,7 @@ def run(
     says otherwise.
     """
     count = n_models if index is None else len(index)
-    size = size or block_size(count, row_elements, part or index is not None, searches)
+    size = size or block_size(count, row_elements, part or index is not None, searches, careful)
     key = tuple(sorted(options.items()))
     shapes = _shapes(lanes, shared)
     small = count <= FEW_MODELS and count * row_elements * searches <= SMALL_WORK
@@ -145,11 +148,12 @@ def run(
     quick_uses = forms.quick_uses((QUICK_USES if some else math.inf) if small else 0)
     if quick_uses:
         size = _compiled.at_least(size, task, key, shapes)
+    size = _compiled.at_most(size, task, key, shapes)
     while True:
         form = _compiled(task, key, (size, *shapes), quick_uses)
         job = _Job(form, lanes, shared, index, count, size)
-        if job.most < size:
-            size = int(job.most)
+        if job.most() < size:
+            size = _compiled.cut(size, int(job.most()), task, key, shapes)
             continue
         try:
             return job.run(8 * BLOCK_ARRAYS * size * row_elements * searches)
@@ -174,9 +178,8 @@ class _Job:
         self.out: list = []
         self.making_room = threading.Lock()
 
-    @property
     def most(self) -> float:
-        """Models that a block may have, as the task's trace says."""
+        """Models that a block may have, as the task's trace says: the first call traces."""
         if not self.form.ready and self.form.most == math.inf:
             with forms.exactly(), jax.default_device(self.devices[0]), forms.uncollected:
                 self.form.prepare(self.piece(0), self.copies[0])

@@ -10,18 +10,21 @@ from contextvars import ContextVar
 from typing import Any
 
 import jax
+import jaxlib.version
 
 LAPACK = set("cholesky eigh geqrf householder_product lu qr svd triangular_solve".split())
 # Until jaxlib 0.11.2 LAPACK's routines share a batch from this many operations on among the threads
 # that also run them: as many as there are threads, side by side, wait for each other for ever.
-SHARED_WORK = 200_000 if jax.__version_info__ < (0, 11, 2) else math.inf
+SHARED_WORK = 200_000 if jaxlib.version.__version_info__ < (0, 11, 2) else math.inf
 CPU_OPTIONS = {"xla_cpu_prefer_vector_width": 512}  # where there are such registers; XLA's is 256
 # Half the time to compile; loops over rows then take two to six times as long.
 HURRIED: dict[str, int | bool] = {"xla_backend_optimization_level": 0}
 if jax.__version_info__ < (0, 11):  # XLA has no such option later
     HURRIED["xla_cpu_use_fusion_emitters"] = False
+# Nothing else of a block with LAPACK's routines asks for threads that others may hold.
 IN_ORDER = {"xla_cpu_multi_thread_eigen": False}
 MOST_COMPILED = 48  # kept at a time; a study's cell with every method needs about 30
+MOST_KNOWN = 1000  # tasks whose blocks are known to be cut
 
 
 class Form:
@@ -131,6 +134,7 @@ class Forms:
 
     def __init__(self):
         self._forms: OrderedDict = OrderedDict()
+        self._most: dict = {}
         self._lock = threading.Lock()
 
     def __call__(self, task: Callable, options: tuple, shapes: tuple, quick_uses: float) -> "Form":
@@ -162,6 +166,23 @@ class Forms:
                 if key[:2] == (task, options) and key[2][1:] == shapes and key[3]
             ]  # fmt: skip
         return min((other for other in made if other >= size), default=size)
+
+    def at_most(self, size: int, task: Callable, options: tuple, shapes: tuple) -> int:
+        """The size of blocks that a task may have, as far as it is known: see `cut`."""
+        return min(size, self._most.get((task, options, shapes), size))
+
+    def cut(self, size: int, most: int, task: Callable, options: tuple, shapes: tuple) -> int:
+        """Note that blocks of a task may have `most` models, and drop its form of `size`.
+
+        It is not compiled, and would take the place of one that is.
+        """
+        with self._lock:
+            for hurried in (True, False):
+                self._forms.pop((task, options, (size, *shapes), hurried), None)
+            if len(self._most) >= MOST_KNOWN:
+                self._most.clear()
+            self._most[task, options, shapes] = most
+        return most
 
     def __len__(self) -> int:
         return len(self._forms)

@@ -6,11 +6,13 @@ from jaxlogit.core import hills as core_hills
 from jaxlogit.core.status import Status
 from jaxlogit.solution import Solution
 
-ONE_HILL, FADES = 2.0, 0.15
+ONE_HILL, FADES, SEEN = 2.0, 0.15, 3.3
 """The search from the estimate is trusted while R·exp(FADES·r) is below ONE_HILL (R as in
 `core.hills`, r the signed root of the drop). Of 14 million ends of random data sets (8 to 200 rows,
 2 to 7 coefficients; columns normal, heavy-tailed, rounded, binary or with outliers; r from 0.25 to
-3.3) 7,666 were on a lower hill, all with R·exp(FADES·r) above 2.7."""
+SEEN) 7,666 were on a lower hill, all with R·exp(FADES·r) above 2.7. Farther out R·r must be below
+FAR, as it is what bounds the change of l*: a third to a half of what was seen at SEEN."""
+FAR = 2.5
 SAME_HEIGHT, SAME_SCORE = 1e-4, 0.05  # what a search in single precision leaves is far below
 
 
@@ -54,7 +56,8 @@ def doubtful(solution: Solution, constraints, drop: np.ndarray) -> np.ndarray:
     """Where l* may have several hills, (B, h), at signed roots (B, h) under C (h, q, p)."""
     if constraints.shape[1] == constraints.shape[2]:  # nothing is left to maximise
         return np.zeros(drop.shape, bool)
-    return solution.longest_row[:, None] > ONE_HILL * np.exp(-FADES * drop)
+    trusted = np.where(drop <= SEEN, ONE_HILL * np.exp(-FADES * drop), FAR / np.maximum(drop, SEEN))
+    return solution.longest_row[:, None] > trusted
 
 
 def _other_maxima(solution: Solution, index, constraints, nulls):

@@ -14,7 +14,8 @@ from jaxlogit.separated import overlapping, settled_alone, unbounded
 from jaxlogit.solution import FEW, SINGLE_ROWS, Solution
 
 QUICK_STEPS = 9
-FIRTH_STEPS = 2  # in double precision; 1 or 2 in 100 models have a test with more
+FIRST_PASS = 2  # under Firth's penalty 1 or 2 in 100 models have a test with more
+
 CAREFUL_STEPS = 120
 VANISHED = 1e-6  # a likelihood ratio above which a score statistic of 0 is not one
 BEATEN = 1e-8  # relative: by more than rounding a restricted maximum cannot exceed the estimate
@@ -55,7 +56,10 @@ def wald(solution: Solution, constraints: np.ndarray, nulls: np.ndarray):
         return robust.wald(solution, constraints, nulls)
     gaps = np.einsum("hqp,bp->bhq", constraints, solution.user_coef) - nulls
     if constraints.shape[1] == 1:
-        out = (gaps[..., 0] / intervals.std_errors(solution, constraints[:, 0])) ** 2
+        errors = intervals.std_errors(solution, constraints[:, 0])
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            out = (gaps[..., 0] / errors) ** 2
+        out[(gaps[..., 0] == 0) & (errors == 0)] = 0.0
     else:
         out, index = np.full(gaps.shape[:2], np.nan), solution.finite
         if len(index):
@@ -109,11 +113,9 @@ def _restricted(solution: Solution, constraints: np.ndarray, nulls: np.ndarray, 
     found = _untested((count, h), p)
     finite = solution.finite
     if len(finite):
-        penalised = solution.shared.strength is not None and len(finite) > FEW
         for index, quick in solution.passes(
-            _quick_tests, finite, (FIRTH_STEPS, QUICK_STEPS) if penalised else (QUICK_STEPS,),
-            _unsettled, (constraints, nulls), searches=h,
-            single=solution.n_rows <= SINGLE_ROWS, height=height,
+            _quick_tests, finite, (FIRST_PASS, QUICK_STEPS), _unsettled, (constraints, nulls),
+            searches=h, single=solution.n_rows <= SINGLE_ROWS, height=height,
         ):  # fmt: skip
             for whole, part in zip(found, quick, strict=True):
                 whole[index] = part
@@ -175,7 +177,7 @@ def _interpolated(solution: Solution, contrasts, nulls, model, term) -> np.ndarr
     at = np.repeat(np.arange(len(model)), count)
     values = (centre[:, None] + error[:, None] * NEIGHBOURS).reshape(-1, 1)
     tested = part.run_rows(
-        _careful_test, at, (rows[at][:, None], values), (np.int32(CAREFUL_STEPS),)
+        _careful_test, at, (rows[at][:, None], values), (np.int32(CAREFUL_STEPS),), careful=True
     )
     extra = (tested.coef, tested.loglik, rows[at])
     roots = part.run_rows(_modified_root, at, extra)[0].reshape(-1, count)

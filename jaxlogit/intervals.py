@@ -12,12 +12,12 @@ from jaxlogit.core import ends as core_ends
 from jaxlogit.core import tails, tasks
 from jaxlogit.core.status import Status
 from jaxlogit.separated import overlapping, settled_alone, unbounded
-from jaxlogit.solution import FEW, SINGLE_ROWS, Solution
+from jaxlogit.solution import SINGLE_ROWS, Solution
 
 PORTION = 1 << 17  # models whose ends are in memory twice: as found, and in their place
 KEPT_ENDS = 1 << 12  # of few models: many would be a second copy of large results
 QUICK_STEPS = 8  # ends take 3 to 5; more means the start was too far for a local search
-FIRTH_STEPS = 4  # under Firth's penalty 3 in 100 models have an end with more
+FIRST_PASS = 4  # under Firth's penalty 3 in 100 models have an end with more
 
 
 class Ends(NamedTuple):
@@ -49,8 +49,7 @@ def std_errors(solution: Solution, contrasts: np.ndarray) -> np.ndarray:
 
     Of a robust fit from its sandwich covariance.
     """
-    key = (contrasts.shape, contrasts.tobytes())
-    return solution.once("std_errors", key, partial(_std_errors, solution, contrasts))
+    return solution.once_for("std_errors", contrasts, partial(_std_errors, solution, contrasts))
 
 
 def _std_errors(solution: Solution, contrasts: np.ndarray) -> np.ndarray:
@@ -173,12 +172,10 @@ def _search_quickly(solution: Solution, contrasts, cutoff, method, ends: Ends) -
     They stay in this search: in their last digit they need not be what other forms compute.
     """
     peaks, finite = solution.suprema.copy(), solution.finite
-    penalised = solution.shared.strength is not None and len(finite) > FEW
-    steps = (FIRTH_STEPS, QUICK_STEPS) if penalised else (QUICK_STEPS,)
     options = {"method": method, "single": solution.n_rows <= SINGLE_ROWS}
     for start in range(0, len(finite), PORTION):
         for index, (found, peak) in solution.passes(
-            _quick_ends, finite[start : start + PORTION], steps, _unsettled,
+            _quick_ends, finite[start : start + PORTION], (FIRST_PASS, QUICK_STEPS), _unsettled,
             (contrasts, np.float64(cutoff)), searches=2 * len(contrasts), own=("coef",), **options,
         ):  # fmt: skip
             peaks[index] = peak

@@ -106,8 +106,7 @@ def unbounded(solution: Solution, contrasts: np.ndarray) -> np.ndarray:
     The model's direction d proves one end infinite by c'd ≠ 0, and the other ends finite where it
     is the only direction. Elsewhere the direction nearest to the contrast decides.
     """
-    key = (contrasts.shape, contrasts.tobytes())
-    return solution.once("unbounded", key, partial(_unbounded, solution, contrasts))
+    return solution.once_for("unbounded", contrasts, partial(_unbounded, solution, contrasts))
 
 
 def _unbounded(solution: Solution, contrasts: np.ndarray) -> np.ndarray:

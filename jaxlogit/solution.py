@@ -116,10 +116,17 @@ class Solution:
 
     def once(self, kind: str, asked: tuple, find: Callable[[], Any]) -> Any:
         """What `find` gives, or gave when the last question of this kind was the same."""
-        if kind not in self.answers or self.answers[kind][0] != asked:
+        last = self.answers.get(kind)
+        if last is None or last[0] != asked:
             self.answers.pop(kind, None)  # not both in memory
-            self.answers[kind] = asked, find()
-        return self.answers[kind][1]
+            last = self.answers[kind] = asked, find()
+        return last[1]
+
+    def once_for(self, kind: str, contrasts: np.ndarray, find: Callable[[], Any]) -> Any:
+        """As `once` by contrasts (q, p), where that is no more than the models' coefficients."""
+        if len(contrasts) > contrasts.shape[1]:
+            return find()
+        return self.once(kind, (contrasts.shape, contrasts.tobytes()), find)
 
     def wide(self, contrasts: np.ndarray) -> np.ndarray:
         """Contrasts of the user's coefficients (…, p) as contrasts of the solution's.
@@ -158,37 +165,42 @@ class Solution:
 
     def run(
         self, task, common=(), index=None, searches=1, own=("coef", "loglik"), extra=(), *,
-        with_response=False, **options,
+        with_response=False, unroll=None, **options,
     ):  # fmt: skip
         """A task over models: `task(arrays, *own arrays of the solution, *extra, *common)`.
 
         `extra` arrays have the models leading. `searches` is the number of searches a model's
-        task makes at a time.
+        task makes at a time. Its systems are unrolled for more than a few models.
         """
         lanes, shared = (self.lanes, self.shared) if with_response else self._without_response()
         count = len(self.status) if index is None else len(index)
         arrays = (*(getattr(self, name) for name in own), *extra)
         return batch.run(
-            _Task(task, count > FEW), len(self.status), (lanes, *arrays), (shared, common),
+            _Task(task, count > FEW if unroll is None else unroll), len(self.status),
+            (lanes, *arrays), (shared, common),
             row_elements=self.elements(searches), index=index, part=self.part,
             searches=searches, **options,
         )  # fmt: skip
 
     def passes(
-        self, task, index, steps: tuple[int, ...], unsettled, common, searches: int, **options
+        self, task, index, steps: tuple[int, int], unsettled, common, searches: int, **options
     ) -> Iterator[tuple[np.ndarray, Any]]:
         """Passes of a task that takes a number of steps last: models, and what it gives for them.
 
-        Those that `unsettled` names go again with the next number. A block takes as many steps as
-        its slowest search: few models with many would hold up all of them.
+        A block takes as many steps as its slowest search. Under Firth's penalty few models take
+        many: all get the first number of `steps`, and those that `unsettled` names start again
+        with the second, in the same compiled form.
         """
+        if self.shared.strength is None or len(index) <= FEW:
+            steps = steps[-1:]
         part = self.part or len(index) < len(self.status)
         size = batch.block_size(len(index), self.elements(searches), part, searches)
+        unroll = len(index) > FEW
         for n_steps in steps:
             every = None if len(index) == len(self.status) else index
             found = self.run(
                 task, (*common, np.int32(n_steps)), index=every, searches=searches, size=size,
-                **options,
+                unroll=unroll, **options,
             )  # fmt: skip
             yield index, found
             index = index[unsettled(found)]
@@ -196,22 +208,19 @@ class Solution:
                 return
 
     def run_rows(
-        self, task, models: np.ndarray, extra, common=(), *, peaks=None, careful=False, **options
+        self, task, models: np.ndarray, extra, common=(), *, peaks=None, **options
     ):  # fmt: skip
         """A task over rows that each name a model; `extra` arrays have the rows leading.
 
-        `peaks` (B,) are the models' log-likelihoods, by default `loglik`. A `careful` task takes
-        much longer for some rows than for others.
+        `peaks` (B,) are the models' log-likelihoods, by default `loglik`.
         """
-        part = self.part or len(self.status) > 1
-        size = batch.block_size(len(models), self.row_elements, part, careful=careful)
         peaks = self.loglik if peaks is None else peaks
         lanes, shared = self._without_response()
         lanes = Arrays(*(None if a is None else a[models] for a in lanes))
         return batch.run(
             _Task(task, None), len(models), (lanes, self.coef[models], peaks[models], *extra),
-            (shared, common), row_elements=self.row_elements, part=part,
-            size=size, **options,
+            (shared, common), row_elements=self.row_elements,
+            part=self.part or len(self.status) > 1, **options,
         )  # fmt: skip
 
     def _without_response(self) -> tuple[Arrays, Arrays]:

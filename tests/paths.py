@@ -1,4 +1,4 @@
-"""Every fast path of the package, and what turns it off: `pytest --without NAME[,NAME]`.
+"""Every numerical fast path of the package, and what turns it off: `pytest --without NAME[,NAME]`.
 
 Each is a shortcut to an answer that a slower path finds too: what is tested of numbers holds with
 any of them off, and with `every` of them. `test_paths.py` runs one test of each kind so;
@@ -17,6 +17,7 @@ import jaxlogit
 from jaxlogit.core.tasks import Budget
 
 NEVER = 1 << 60
+NEVER_MORE = 20  # steps: as many as any search takes at once
 NO_STEPS = Budget(np.int32(0), np.int32(0))
 FITS = ("fitting", "resampling.replicates")
 
@@ -42,20 +43,22 @@ PATHS: dict[str, list[tuple[str, Any, tuple[str, ...]]]] = {
         ("REST", NO_STEPS, FITS),
         ("FIRTH_STEPS", np.int32(0), FITS),
     ],
+    # Firth's penalty: few steps for all models, then more for those left
+    "passes": [("FIRST_PASS", NEVER_MORE, ("intervals", "hypotheses"))],
     # local searches for interval ends, before the bracket
     "local-ends": [
         ("QUICK_STEPS", 0, ("intervals",)),
-        ("FIRTH_STEPS", 0, ("intervals",)),
+        ("FIRST_PASS", 0, ("intervals",)),
         ("FAR_STEPS", 0, ("core.ends",)),
     ],
     # restricted maxima without halving, before careful ones
-    "quick-tests": [("QUICK_STEPS", 0, ("hypotheses",)), ("FIRTH_STEPS", 0, ("hypotheses",))],
+    "quick-tests": [("QUICK_STEPS", 0, ("hypotheses",)), ("FIRST_PASS", 0, ("hypotheses",))],
     # blocks of careful searches small enough that a slow one holds up few
     "careful-blocks": [("CAREFUL_BLOCK", 272, ("batch",))],
     # profiles and regions followed from point to point, before careful searches
     "quick-profiles": [("QUICK_STEPS", 0, ("profiles",))],
     # Firth's penalty: one search where one hill is likely
-    "one-hill": [("ONE_HILL", 0.0, ("hills",))],
+    "one-hill": [("ONE_HILL", 0.0, ("hills",)), ("FAR", 0.0, ("hills",))],
     # infinite ends by the direction nearest to a contrast, before linear programmes
     "nearest": [("MOST_EDGES", 0, ("core.programme",))],
     # blocks of models that fill a core's cache

@@ -9,7 +9,7 @@ from scipy.stats import chi2
 import jaxlogit
 from jaxlogit import Status, alike, batch, fitting, hypotheses, intervals
 from jaxlogit.penalties import Firth
-from jaxlogit.solution import Solution
+from jaxlogit.solution import FEW, Solution
 
 REFERENCE = 1e-8
 """Standard errors: the promise; solvers and the oracle agree to about 1e-11."""
@@ -238,29 +238,29 @@ def test_gathered_models_keep_their_penalty_when_they_are_apart(discrete, monkey
         np.testing.assert_allclose(one, other, rtol=1e-8, atol=1e-9)
 
 
-@pytest.mark.parametrize("n_steps", [1, 2])
+@pytest.mark.parametrize("n_steps", [1, 3])
 def test_models_left_by_the_first_pass_come_out_as_the_others(data, fit, monkeypatch, n_steps):
-    """Searches go on to where they would have ended at once, to the last bit."""
-    one_pass = {"FIRTH_STEPS": intervals.QUICK_STEPS}, {"FIRTH_STEPS": hypotheses.QUICK_STEPS}
-    few = ({"FIRTH_STEPS": n_steps},) * 2
-    answers, passes = [], []
+    """They start again in the same compiled form: numbers are the same to the last bit."""
+    answers, left, compiled = [], [], []
     run = Solution.run
 
     def counted(solution, task, *args, **options):
         if task in (intervals._quick_ends, hypotheses._quick_tests):
-            passes.append(options["index"])
+            left.append(B if options["index"] is None else len(options["index"]))
         return run(solution, task, *args, **options)
 
     monkeypatch.setattr(Solution, "run", counted)
-    for constants in (one_pass, few):
-        for module, changed in zip((intervals, hypotheses), constants, strict=True):
-            for name, value in changed.items():
-                monkeypatch.setattr(module, name, value)
+    for first in (20, n_steps):
+        for module in (intervals, hypotheses):
+            monkeypatch.setattr(module, "FIRST_PASS", first)
         again = jaxlogit.fit(*data, penalty="firth")
-        tested = again.test()
-        answers.append([*ends_of(again), tested.statistic, tested.status])
-    assert [index is None for index in passes] == [True, True, True, False, True, False]
-    assert all(0 < len(index) < B for index in passes[3::2]) or n_steps == 1
+        ends, tested = ends_of(again), again.test()
+        answers.append([*ends, tested.statistic, tested.status])
+        compiled.append(len(batch._compiled))
+    assert compiled[0] == compiled[1]
+    assert left[:3] == [B, B, B] and all(0 < count <= B for count in left[3:])
+    if n_steps == 3:
+        assert any(0 < count <= FEW for count in left)  # few, but not compiled as few
     for found, expected in zip(*answers, strict=True):
         np.testing.assert_array_equal(found, expected)
 

@@ -117,7 +117,12 @@ def end_from_inside(arrays: Arrays, coef, peak, contrast, side, cutoff, *, metho
         return found
     derivative = partial(information_derivative, model.rows)
     start = found.coef, found.multiplier
-    return bounds.score_step(at, derivative, *start, target, model.scale, FAR_STEPS)
+    score = bounds.score_step(at, derivative, *start, target, model.scale, FAR_STEPS)
+    known = found.status == Status.CONVERGED
+    return score._replace(
+        value=jnp.where(known, score.value, jnp.nan),
+        status=jnp.where(known, score.status, found.status),
+    )
 
 
 def bracketed_end(
