@@ -10,8 +10,8 @@ ONE_HILL, FADES, SEEN = 2.0, 0.15, 3.3
 """The search from the estimate is trusted while R·exp(FADES·r) is below ONE_HILL (R as in
 `core.hills`, r the signed root of the drop). Of 14 million ends of random data sets (8 to 200 rows,
 2 to 7 coefficients; columns normal, heavy-tailed, rounded, binary or with outliers; r from 0.25 to
-SEEN) 7,666 were on a lower hill, all with R·exp(FADES·r) above 2.7. Farther out R·r must be below
-FAR, as it is what bounds the change of l*: a third to a half of what was seen at SEEN."""
+SEEN) 7,666 were on a lower hill, all with R·exp(FADES·r) above 2.7. Farther out R·r, which
+bounds how l* changes on the way, must be below FAR: less than half of the least seen at SEEN."""
 FAR = 2.5
 SAME_HEIGHT, SAME_SCORE = 1e-4, 0.05  # what a search in single precision leaves is far below
 
