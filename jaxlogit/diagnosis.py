@@ -8,6 +8,7 @@ import numpy as np
 from jaxlogit import intervals
 from jaxlogit.core import tails, tasks
 from jaxlogit.core.status import Status
+from jaxlogit.covariances import std_errors
 from jaxlogit.data import check_level
 from jaxlogit.penalties import Firth, constants
 from jaxlogit.results import Record
@@ -97,7 +98,7 @@ def diagnose(fit: "Fit", level: float = 0.95) -> Diagnosis:
     solution, p = fit._solution.unrobust, len(fit.names)
     every = solution.wide(np.eye(p))
     estimate = intervals.estimates(solution, every)
-    std_error = intervals.std_errors(solution, every)
+    std_error = std_errors(solution, every)
     cutoff = tails.chi2_quantile(level, 1)
     ends = intervals.inverted_ends(solution, every, cutoff, "lr", "newton")
     wald = intervals.wald_ends(solution, every, level)

@@ -5,11 +5,12 @@ from functools import partial
 import jax.numpy as jnp
 import numpy as np
 
-from jaxlogit import hills, intervals, robust
+from jaxlogit import hills, robust
 from jaxlogit.core import higher, linalg, tails, tasks, tests
 from jaxlogit.core.penalty import wald_information
 from jaxlogit.core.status import Status
 from jaxlogit.core.working import problem
+from jaxlogit.covariances import std_errors
 from jaxlogit.separated import overlapping, settled_alone, unbounded
 from jaxlogit.solution import FEW, SINGLE_ROWS, Solution
 
@@ -56,7 +57,7 @@ def wald(solution: Solution, constraints: np.ndarray, nulls: np.ndarray):
         return robust.wald(solution, constraints, nulls)
     gaps = np.einsum("hqp,bp->bhq", constraints, solution.user_coef) - nulls
     if constraints.shape[1] == 1:
-        errors = intervals.std_errors(solution, constraints[:, 0])
+        errors = std_errors(solution, constraints[:, 0])
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             out = (gaps[..., 0] / errors) ** 2
         out[(gaps[..., 0] == 0) & (errors == 0)] = 0.0

@@ -7,10 +7,11 @@ from typing import NamedTuple
 import numpy as np
 import scipy
 
-from jaxlogit import hills, memory, robust
+from jaxlogit import hills, memory
 from jaxlogit.core import ends as core_ends
-from jaxlogit.core import tails, tasks
+from jaxlogit.core import tails
 from jaxlogit.core.status import Status
+from jaxlogit.covariances import std_errors
 from jaxlogit.separated import overlapping, settled_alone, unbounded
 from jaxlogit.solution import SINGLE_ROWS, Solution
 
@@ -42,48 +43,6 @@ def estimates(solution: Solution, contrasts: np.ndarray) -> np.ndarray:
         open_ = (upper & lower) | (complete & ~upper & ~lower & np.any(contrasts != 0, axis=1))
         value[index] = np.where(open_, np.nan, part)
     return value
-
-
-def std_errors(solution: Solution, contrasts: np.ndarray) -> np.ndarray:
-    """Standard errors of contrasts, (B, q); nan without a finite maximum.
-
-    Of a robust fit from its sandwich covariance.
-    """
-    return solution.once_for("std_errors", contrasts, partial(_std_errors, solution, contrasts))
-
-
-def _std_errors(solution: Solution, contrasts: np.ndarray) -> np.ndarray:
-    out = np.full((len(solution.status), len(contrasts)), np.nan)
-    index = solution.finite
-    if len(index):
-        every = None if len(index) == len(out) else index
-        if solution.sandwich is None:
-            out[index] = solution.run(_std_error, (contrasts,), index=every, own=("coef",))
-        else:
-            out[index] = robust.std_errors(solution, contrasts, every)
-    return out
-
-
-def _std_error(arrays, coef, contrasts, *, unroll):
-    return tasks.std_error(arrays, coef, contrasts, unroll=unroll)
-
-
-def covariances(solution: Solution) -> np.ndarray:
-    """Covariances of the coefficients, (B, p, p), as `std_errors`."""
-    count, p = solution.coef.shape
-    memory.demand(8 * count * p * p, f"covariances of {count:,} models")
-    out, index = np.full((count, p, p), np.nan), solution.finite
-    if len(index):
-        every = None if len(index) == len(out) else index
-        if solution.sandwich is None:
-            out[index] = solution.run(_covariance, index=every, own=("coef",))
-        else:
-            out[index] = robust.covariances(solution, every)
-    return out
-
-
-def _covariance(arrays, coef, *, unroll):
-    return tasks.covariance(arrays, coef, unroll=unroll)
 
 
 def wald_ends(solution: Solution, contrasts: np.ndarray, level: float) -> Ends:

@@ -9,6 +9,7 @@ import numpy as np
 from jaxlogit import (
     calibrated,
     comparison,
+    covariances,
     criteria,
     data,
     delta,
@@ -158,7 +159,7 @@ class Fit:
 
     @cached_property
     def _std_error(self) -> np.ndarray:
-        return intervals.std_errors(self._solution, self._solution.wide(np.eye(len(self.names))))
+        return covariances.std_errors(self._solution, self._solution.wide(np.eye(len(self.names))))
 
     @property
     def std_error(self) -> np.ndarray:
@@ -169,7 +170,7 @@ class Fit:
     def covariance(self) -> np.ndarray:
         """Inverse information (B, p, p), or a robust fit's covariance; nan without a maximum."""
         p = len(self.names)
-        return self._out(intervals.covariances(self._solution)[:, :p, :p])
+        return self._out(covariances.covariances(self._solution)[:, :p, :p])
 
     @property
     def loglik(self) -> np.ndarray:

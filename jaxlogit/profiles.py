@@ -9,6 +9,7 @@ from jaxlogit.core import profiles as core_profiles
 from jaxlogit.core import tails
 from jaxlogit.core.profiles import Point
 from jaxlogit.core.status import Status
+from jaxlogit.covariances import covariances
 from jaxlogit.separated import overlapping, settled_alone, unbounded
 from jaxlogit.solution import Solution
 
@@ -240,7 +241,7 @@ def _around(solution: Solution, pair: np.ndarray, cutoff: float, points: int) ->
         _search_boundary(solution, pair, cutoff, found, where, finite=True)
     if solution.sandwich is not None:
         used = np.any(pair != 0, axis=0)  # the units may say nothing about other coefficients
-        metric = intervals.covariances(solution)[:, used][:, :, used]
+        metric = covariances(solution)[:, used][:, :, used]
         metric = pair[:, used] @ metric @ pair[:, used].T
         reach = found.direction @ metric
         length = np.sqrt(np.sum(reach * found.direction, axis=-1, keepdims=True))

@@ -1,6 +1,6 @@
 """Where the fits of many models ended: what every later stage starts from."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -183,7 +183,7 @@ class Solution:
         )  # fmt: skip
 
     def passes(
-        self, task, index, steps: tuple[int, int], unsettled, common, searches: int, **options
+        self, task, index, steps: Sequence[int], unsettled, common, searches: int, **options
     ) -> Iterator[tuple[np.ndarray, Any]]:
         """Passes of a task that takes a number of steps last: models, and what it gives for them.
 

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxlogit import batch, fitting, forms, intervals, memory
+from jaxlogit import batch, fitting, forms, memory
+from jaxlogit import covariances as errors
 from jaxlogit.core import resample, sandwich
 from jaxlogit.core.resample import Source
 from jaxlogit.core.status import Status
@@ -268,7 +269,7 @@ def _penalized(sample: Sample) -> Arrays:
 def std_error_of_data(sample: Sample, wanted: Functional) -> np.ndarray:
     """Standard errors (q,) of a function at the estimate, as those of replicates."""
     slopes, solution = derivative(wanted, sample.estimate), fit_of_data(sample)._solution
-    return intervals.std_errors(solution, solution.wide(slopes))[0]
+    return errors.std_errors(solution, solution.wide(slopes))[0]
 
 
 def run(
