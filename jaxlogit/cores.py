@@ -7,9 +7,19 @@ from functools import cache
 
 
 def n_threads() -> int:
-    """Cores this process may use: its CPU affinity, or JAXLOGIT_NUM_THREADS if that is set."""
-    asked = os.environ.get("JAXLOGIT_NUM_THREADS", "")
-    if asked.isdigit() and int(asked) > 0:
+    """Cores this process may use: its CPU affinity, or JAXLOGIT_NUM_THREADS if that is set.
+
+    Raises
+    ------
+    ValueError
+        It is set to something else than a whole number from 1 on.
+    """
+    asked = os.environ.get("JAXLOGIT_NUM_THREADS", "").strip()
+    if asked:
+        if not asked.isdecimal() or int(asked) < 1:
+            raise ValueError(
+                f"JAXLOGIT_NUM_THREADS must be a whole number from 1 on: found {asked!r}"
+            )
         return int(asked)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

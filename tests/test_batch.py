@@ -65,10 +65,17 @@ def test_threads_change_nothing(monkeypatch, threads):
     np.testing.assert_array_equal(run_twice(lanes, 3)["double"], 2 * lanes)
 
 
-@pytest.mark.parametrize("value", ["", "0", "-2", "two"])
-def test_threads_by_affinity_without_a_number(monkeypatch, value):
-    monkeypatch.setenv("JAXLOGIT_NUM_THREADS", value)
+def test_threads_by_affinity_without_a_number(monkeypatch):
+    monkeypatch.setenv("JAXLOGIT_NUM_THREADS", "")
     assert batch.n_threads() >= 1
+
+
+@pytest.mark.parametrize("value", ["0", "-2", "two", "1.5"])
+def test_no_number_of_threads(monkeypatch, value):
+    """A typo would take every core of a machine that others use."""
+    monkeypatch.setenv("JAXLOGIT_NUM_THREADS", value)
+    with pytest.raises(ValueError, match=f"JAXLOGIT_NUM_THREADS .* from 1 on: found '{value}'"):
+        batch.n_threads()
 
 
 def test_block_sizes():
