@@ -12,6 +12,7 @@ from jaxlogit.data import Models
 from jaxlogit.solution import FEW, Solution
 
 MOST_ABSENT = 1 << 13  # rows whose log 2 may be taken back from l without losing digits
+TRANSPOSED = 1 << 12  # rows at a time
 MOST_PRODUCTS = 1 << 26  # numbers in the column products of a shared X: half a gigabyte
 
 
@@ -56,9 +57,17 @@ def arrange(
         design=design,
         transform=embedding @ transform,
         products=products,
-        columns=np.ascontiguousarray(design.T),
+        columns=_transposed(design),
     )
     return lanes, shared
+
+
+def _transposed(design: np.ndarray) -> np.ndarray:
+    """X' by columns: a few rows at a time, so that a long X is read and written in cache."""
+    columns = np.empty(design.shape[::-1])
+    for start in range(0, len(design), TRANSPOSED):
+        columns[:, start : start + TRANSPOSED] = design[start : start + TRANSPOSED].T
+    return columns
 
 
 def _presence(lanes: Arrays, shared: Arrays) -> np.ndarray | None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxlogit import batch, coordinates, separated
 from jaxlogit.core import firth, linalg, tasks
+from jaxlogit.core.likelihood import MANY_ROWS
 from jaxlogit.core.status import Status
 from jaxlogit.core.working import Arrays, merge
 from jaxlogit.data import Models
@@ -112,14 +113,15 @@ def _fit_quickly(lanes: Arrays, shared: Arrays, models: Models, elements: int) -
     A block runs as long as its slowest model.
     """
     count = models.n_models
+    single = SINGLE and models.n_rows <= MANY_ROWS  # to round a long X takes more than it saves
     options = {
         "row_elements": elements,
         "size": batch.block_size(count, elements),
         "unroll": count > FEW,
-        "single": SINGLE,
+        "single": single,
     }
     nowhere = np.broadcast_to(np.nan, (count, models.n_terms))
-    found = batch.run(_quick_fit, count, (lanes, nowhere), (shared, FIRST[SINGLE]), **options)
+    found = batch.run(_quick_fit, count, (lanes, nowhere), (shared, FIRST[single]), **options)
     left = np.flatnonzero(found.status == tasks.UNDECIDED)
     if len(left):
         again = batch.run(

@@ -69,8 +69,8 @@ PATHS: dict[str, list[tuple[str, Any, tuple[str, ...]]]] = {
     ],
     # few models compiled quickly
     "hurried": [("FEW_MODELS", 0, ("batch",))],
-    # a long design weighed a thousand rows at a time
-    "long": [("MANY_ROWS", NEVER, ("core.likelihood",))],
+    # a long design weighed a thousand rows at a time, in double precision from the start
+    "long": [("MANY_ROWS", NEVER, ("core.likelihood", "fitting"))],
 }
 
 

@@ -172,8 +172,11 @@ def test_row_reach_and_case_count_leave_out_rows_without_cases():
 def test_rows_in_blocks_weigh_as_all_at_once(n):
     random = np.random.default_rng(n)
     design, weights = random.normal(size=(n, 3)), random.random(n)
-    found = likelihood._weigh_by_blocks(jnp.asarray(design), jnp.asarray(weights))
+    columns = jnp.asarray(design.T)
+    found = likelihood._weigh_by_blocks(columns, jnp.asarray(weights))
     np.testing.assert_allclose(found, (design * weights[:, None]).T @ design, rtol=1e-12)
+    longest = np.max(np.sum(design**2, axis=1))
+    np.testing.assert_allclose(likelihood._largest_square(columns), longest, rtol=1e-14)
 
 
 def test_a_long_model_is_the_sum_of_its_parts(monkeypatch):

@@ -35,6 +35,14 @@ def test_columns_are_orthogonal_and_the_same_space(coordinates):
     np.testing.assert_allclose((X @ transform)[:, :4], design[:, :4], atol=1e-9)
 
 
+@pytest.mark.parametrize("unit", [1e-180, 1e-90, 1e180])
+def test_units_whose_squares_are_lost(unit):
+    X = RANDOM.normal(size=(N, 3)) * [1.0, unit, 1.0]
+    design, transform = working.shared_coordinates(X)
+    np.testing.assert_allclose(design.T @ design, N * np.eye(3), atol=1e-9)
+    np.testing.assert_allclose(X @ transform, design, atol=1e-9)
+
+
 def test_both_ways_agree_up_to_signs():
     X = raw_units()[:, :4]
     shared, _ = working.shared_coordinates(X)

@@ -248,31 +248,33 @@ def weigh(rows: Rows, weights, packed: bool):
     if packed and rows.products is not None:
         return rows.products @ weights
     if rows.design.shape[0] > MANY_ROWS:
-        matrix = _weigh_by_blocks(rows.design, weights)
+        matrix = _weigh_by_blocks(columns(rows), weights)
     else:
         across_rows = columns(rows)
         matrix = (across_rows * weights[None, :]) @ across_rows.T
     return linalg.pack(matrix) if packed else matrix
 
 
-def _weigh_by_blocks(design, weights):
-    """X' diag(weights) X of a long X, a block of rows at a time: w·X never leaves the cache.
-
-    X has at least ROW_BLOCK rows.
-    """
-    n, p = design.shape
+def _weigh_by_blocks(across_rows, weights):
+    """X' diag(weights) X of a long X, a block of rows at a time: w·X never leaves the cache."""
 
     def block(start, size):
-        part = jax.lax.dynamic_slice_in_dim(design, start, size)
+        part = jax.lax.dynamic_slice_in_dim(across_rows, start, size, axis=1)
         share = jax.lax.dynamic_slice_in_dim(weights, start, size)
-        return (part * share[:, None]).T @ part
+        return (part * share[None, :]) @ part.T
+
+    return _by_blocks(block, jnp.add, len(weights))
+
+
+def _by_blocks(block, combine, n: int):
+    """`block(start, size)` of so many rows, ROW_BLOCK of them at a time, all combined."""
+    whole = n // ROW_BLOCK
 
     def add(i, total):
-        return total + block(i * ROW_BLOCK, ROW_BLOCK)
+        return combine(total, block(i * ROW_BLOCK, ROW_BLOCK))
 
-    whole = n // ROW_BLOCK
-    total = jax.lax.fori_loop(0, whole, add, jnp.zeros((p, p), design.dtype))
-    return total + block(whole * ROW_BLOCK, n - whole * ROW_BLOCK)
+    total = jax.lax.fori_loop(1, whole, add, block(0, ROW_BLOCK))
+    return combine(total, block(whole * ROW_BLOCK, n - whole * ROW_BLOCK))
 
 
 def information_derivative(rows: Rows, coef, vector):
@@ -292,11 +294,24 @@ def row_reach(rows: Rows):
     """The longest row of X among rows that count: ‖x‖·‖v‖ bounds |x'v| for all of them."""
     if rows.beside is not None:
         squares = rows.beside.own**2 + jnp.sum(rows.beside.columns**2, axis=0)
+    elif rows.total is None and rows.design.shape[0] > MANY_ROWS:
+        return jnp.sqrt(_largest_square(columns(rows)))
     else:
         squares = jnp.sum(columns(rows) ** 2, axis=0)
     if rows.total is not None:
         squares = jnp.where(rows.total > 0, squares, 0.0)
     return jnp.sqrt(jnp.max(squares))
+
+
+def _largest_square(across_rows):
+    """The largest squared length of a row of a long X, from its columns, by blocks of rows."""
+    p, n = across_rows.shape
+
+    def block(start, size):
+        part = jax.lax.dynamic_slice_in_dim(across_rows, start, size, axis=1)
+        return jnp.max(jnp.ones(p, part.dtype) @ part**2, initial=0.0)
+
+    return _by_blocks(block, jnp.maximum, n)
 
 
 def case_count(rows: Rows):

@@ -32,6 +32,7 @@ SINGLE_RANK_LIMIT = 1e-4  # the same in float32, a thousand roundings
 
 
 SHIFT = 10.0  # times (p + √n) machine epsilons, more than the rounding of X'X and of its factor
+LARGEST_SQUARE = 1e200  # of a column's length; beyond, and below its inverse, squares may be lost
 CLEAR_PIVOT = 1e-4  # above it one round leaves columns orthogonal to 1e-12
 MAX_ROUNDS = 5
 
@@ -292,11 +293,16 @@ def shared_coordinates(design: np.ndarray) -> tuple[np.ndarray, np.ndarray] | No
     n, p = design.shape
     if n < p:
         return None
-    size = np.max(np.abs(design), axis=0)
-    if not np.all(size > 0):
-        return None
-    scaled = design / size
-    gram = scaled.T @ scaled
+    scaled, size = design, np.ones(p)
+    with np.errstate(over="ignore", invalid="ignore"):
+        gram = scaled.T @ scaled
+    squares = np.diag(gram)
+    if not (np.min(squares) > 1.0 / LARGEST_SQUARE and np.max(squares) < LARGEST_SQUARE):
+        size = np.max(np.abs(design), axis=0)
+        if not np.all(size > 0):
+            return None
+        scaled = design / size
+        gram = scaled.T @ scaled
     length = np.sqrt(np.diag(gram))
     try:
         lower = np.linalg.cholesky(gram / np.outer(length, length))
