@@ -5,9 +5,11 @@ log-likelihood on the way), the careful one (halving, separation by certificate)
 the linear programme, one model at a time.
 """
 
+from typing import Any
+
 import numpy as np
 
-from jaxlogit import batch, coordinates, separated
+from jaxlogit import batch, coordinates, hills, separated
 from jaxlogit.core import firth, linalg, tasks
 from jaxlogit.core.likelihood import MANY_ROWS
 from jaxlogit.core.status import Status
@@ -73,38 +75,56 @@ def fit(models: Models, solver: str = "newton", penalty: Penalty | None = None) 
 
 
 def _fit_firth(models: Models, penalty: Firth) -> Solution:
-    """Fit every model under Firth's penalty: quickly, then carefully."""
+    """Fit every model under Firth's penalty; where it may have several maxima, look for higher."""
     lanes, shared = coordinates.arrange(models)
     if shared is None:
         return _all_deficient(models, lanes)
     augmented = np.float64(1) if penalty.std_error == "augmented" else None
     shared = shared._replace(strength=np.float64(penalty.strength), augmented=augmented)
     count, p = models.n_models, models.n_terms
-    elements = models.n_rows * (1 if linalg.unrolls(p) and shared.columns is not None else p)
-    found = batch.run(
-        _quick_firth, count, lanes, (shared, FIRTH_STEPS), row_elements=elements,
-        unroll=count > FEW, single=SINGLE,
-    )  # fmt: skip
-    left = np.flatnonzero(found.status == tasks.UNDECIDED)
-    if len(left):
-        again = batch.run(
-            _careful_firth, count, lanes, (shared, np.int32(CAREFUL_STEPS)),
-            row_elements=models.n_rows * p, index=left,
-        )  # fmt: skip
-        for whole, part in zip(found, again, strict=True):
-            if whole is not None:
-                whole[left] = part
-    for array in (found.loglik, found.user_coef):
-        array[found.status != Status.CONVERGED] = np.nan
+    nowhere = np.broadcast_to(np.nan, (count, p))
+    found = _find_firth(lanes, shared, models, nowhere, None)
     own = lanes._replace(
         score_total=found.score_total,
         offset_total=found.offset_total,
         correction=found.correction,
     )
-    return Solution(
+    solution = Solution(
         own, shared, found.coef, found.user_coef, found.loglik, found.status,
-        found.n_steps, np.zeros((count, p)), np.zeros(count, np.int32),
+        found.n_steps, np.zeros((count, p)), np.zeros(count, np.int32), found.longest_row,
     )  # fmt: skip
+    index, coef = hills.higher(solution)
+    if len(index):
+        starts = nowhere.copy()
+        starts[index] = coef
+        again = _find_firth(lanes, shared, models, starts, index)
+        again.n_steps[:] += found.n_steps[index]
+        better = again.loglik > found.loglik[index]  # which nan is not
+        _put(found, index[better], again, better)
+    return solution
+
+
+def _find_firth(
+    lanes: Arrays, shared: Arrays, models: Models, starts: np.ndarray, index: np.ndarray | None
+) -> firth.Found:
+    """Maxima of the models in `index` from starts (B, p), from 0 where nan; quick, then careful."""
+    count, p = starts.shape
+    elements = models.n_rows * (1 if linalg.unrolls(p) and shared.columns is not None else p)
+    some = np.arange(count) if index is None else index
+    found = batch.run(
+        _quick_firth, count, (lanes, starts), (shared, FIRTH_STEPS), row_elements=elements,
+        unroll=len(some) > FEW, single=SINGLE, index=index,
+    )  # fmt: skip
+    left = np.flatnonzero(found.status == tasks.UNDECIDED)
+    if len(left):
+        again = batch.run(
+            _careful_firth, count, (lanes, starts), (shared, np.int32(CAREFUL_STEPS)),
+            row_elements=models.n_rows * p, index=some[left],
+        )  # fmt: skip
+        _put(found, left, again)
+    for array in (found.loglik, found.user_coef):
+        array[found.status != Status.CONVERGED] = np.nan
+    return found
 
 
 def _fit_quickly(lanes: Arrays, shared: Arrays, models: Models, elements: int) -> tasks.Found:
@@ -128,10 +148,15 @@ def _fit_quickly(lanes: Arrays, shared: Arrays, models: Models, elements: int) -
             _quick_fit, count, (lanes, found.coef), (shared, REST), index=left, **options
         )
         again.n_steps[:] += found.n_steps[left]
-        for whole, part in zip(found, again, strict=True):
-            if whole is not None:
-                whole[left] = part
+        _put(found, left, again)
     return found
+
+
+def _put(found: tuple, index: np.ndarray, again: tuple, some: Any = slice(None)) -> None:
+    """Write what some of the models found `again` over what those in `index` had found."""
+    for whole, part in zip(found, again, strict=True):
+        if whole is not None:
+            whole[index] = part[some]
 
 
 def _quick_fit(lane, shared, *, unroll: bool, single: bool):
@@ -139,12 +164,13 @@ def _quick_fit(lane, shared, *, unroll: bool, single: bool):
     return tasks.quick_fit(arrays, coef, shared[1], unroll=unroll, single=single)
 
 
-def _quick_firth(lane: Arrays, shared, *, unroll: bool, single: bool):
-    return firth.quick_fit(merge(lane, shared[0]), shared[1], unroll=unroll, single=single)
+def _quick_firth(lane, shared, *, unroll: bool, single: bool):
+    arrays, coef = merge(lane[0], shared[0]), lane[1]
+    return firth.quick_fit(arrays, coef, shared[1], unroll=unroll, single=single)
 
 
-def _careful_firth(lane: Arrays, shared):
-    return firth.careful_fit(merge(lane, shared[0]), shared[1])
+def _careful_firth(lane, shared):
+    return firth.careful_fit(merge(lane[0], shared[0]), lane[1], shared[1])
 
 
 def _gradient_fit(lane: Arrays, shared):

@@ -47,8 +47,8 @@ class Firth:
     rank, separated or not. Restricted fits keep the penalty of the full design (Heinze and
     Schemper 2002, Statistics in Medicine 21:2409–2419, doi:10.1002/sim.1047).
     l + strength·log|I| need not be concave: what is certified is a maximum with its neighbourhood.
-    In small samples near separation it may, restricted, have several maxima; where that can be,
-    intervals and tests search from a second start too, and the highest one found counts.
+    It may have several where a row is far out, and, restricted, near separation; where that can
+    be, fits, intervals and tests search from other starts too, and the highest one found counts.
 
     Examples
     --------

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from jaxlogit import batch
-from jaxlogit.core import hills, linalg, tasks
+from jaxlogit.core import linalg, tasks
 from jaxlogit.core.sandwich import Layout, Units
 from jaxlogit.core.status import Status
 from jaxlogit.core.working import Arrays, merge, problem
@@ -67,6 +67,9 @@ class Solution:
     direction: np.ndarray
     """(B, p) separating directions in working coordinates; 0 where there is none."""
     nullity: np.ndarray
+    longest_row: np.ndarray | None = None
+    """(B,) under Firth's penalty: how long a row is at the estimate, in standard errors of eta
+    (`core.hills`)."""
     part: bool = False
     """Whether these models are some of a larger batch."""
     sandwich: Sandwich | None = None
@@ -101,18 +104,6 @@ class Solution:
             transform = self.run(_transform, own=())
         size = np.linalg.slogdet(transform)[1]
         return np.broadcast_to(-2.0 * shared.strength * size, (len(self.status),))
-
-    @cached_property
-    def longest_row(self) -> np.ndarray:
-        """(B,) how long a row is at the estimate under Firth's penalty, in standard errors of eta.
-
-        See `core.hills`; 0 without a finite maximum.
-        """
-        out, index = np.zeros(len(self.status)), self.finite
-        if len(index):
-            every = None if len(index) == len(out) else index
-            out[index] = self.run(_longest_row, index=every, own=("coef",))
-        return out
 
     def once(self, kind: str, asked: tuple, find: Callable[[], Any]) -> Any:
         """What `find` gives, or gave when the last question of this kind was the same."""
@@ -237,6 +228,7 @@ class Solution:
             self,
             lanes=lanes,
             part=True,
+            longest_row=None if self.longest_row is None else self.longest_row[index],
             sandwich=None if self.sandwich is None else self.sandwich.take(index),
             **{name: getattr(self, name)[index] for name in own},
         )
@@ -264,10 +256,6 @@ class Solution:
 
 def _transform(arrays, *, unroll):
     return problem(arrays).transform
-
-
-def _longest_row(arrays, coef, *, unroll):
-    return hills.longest_row(arrays, coef, unroll=unroll)
 
 
 def _loglik(lane, shared: Arrays):

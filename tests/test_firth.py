@@ -12,7 +12,7 @@ from oracles import array, reference
 from scipy.stats import chi2
 
 import jaxlogit
-from jaxlogit import Status
+from jaxlogit import Status, hills
 from jaxlogit.core import likelihood, linalg, penalty
 from jaxlogit.core.likelihood import Beside, Jeffreys, Rows
 from jaxlogit.penalties import Firth
@@ -264,13 +264,27 @@ def test_augmented_errors_of_grouped_rows():
     np.testing.assert_allclose(grouped.std_error, apart.std_error, rtol=1e-9)
 
 
-def test_a_restricted_maximum_above_the_estimate_is_no_test():
-    """l* may have a higher hill than the estimate's: then its likelihood ratio is not one."""
+def test_the_estimate_is_on_the_highest_hill(monkeypatch):
+    """A search from 0 ends on a lower one, of which likelihood ratios may be negative."""
     X = np.array([[1, -1.2, -0.06, 1.09], [1, 0.11, -0.54, 0.83], [1, 0.43, 0.38, 0.04],
                   [1, 0.67, 1.54, 0.66], [1, 0.08, -0.39, -1.3], [1, 1.64, 0.08, 0.59],
                   [1, 0.51, -0.02, 0.61], [1, 0.23, 3.88, -0.55]])  # fmt: skip
-    found = jaxlogit.fit(X, [1, 0, 0, 1, 0, 0, 0, 0], penalty="firth").test()
-    assert found.status[1] == jaxlogit.Status.MAX_STEPS and np.isnan(found.p_value[1])
+    y = [1, 0, 0, 1, 0, 0, 0, 0]
+    fit, sets = jaxlogit.fit(X, y, penalty="firth"), penalised.sets(X, y)
+    near_zero = penalised.maximum(sets)
+    restricted = penalised.maximum(sets, held=[1])
+    gap = np.abs(fit.coef - penalised.maximum(sets, start=fit.coef[None])[0])
+    assert np.all(gap <= REFERENCE * fit.std_error)
+    height = penalised.loglik(sets, fit.coef[None])[0]
+    assert height > penalised.loglik(sets, near_zero)[0] + 0.01
+    found = fit.test()
+    assert np.all(found.status == Status.CONVERGED)
+    ratio = 2 * (height - penalised.loglik(sets, restricted)[0])
+    np.testing.assert_allclose(found.statistic[1], ratio, rtol=1e-9)
+    monkeypatch.setattr(hills, "ONE_HILL", 1e9)
+    low = jaxlogit.fit(X, y, penalty="firth")
+    assert np.all(np.abs(low.coef - near_zero[0]) <= REFERENCE * low.std_error)
+    assert low.test().status[1] == Status.MAX_STEPS and np.isnan(low.test().p_value[1])
 
 
 def test_a_score_without_information_is_no_test():

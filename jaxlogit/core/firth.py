@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from jaxlogit.core import linalg, penalty
+from jaxlogit.core import hills, linalg, penalty
 from jaxlogit.core.kinds import Array
 from jaxlogit.core.likelihood import in_single, weigh
 from jaxlogit.core.newton import Search, approach, newton, start_search
@@ -33,37 +33,49 @@ class Found(NamedTuple):
     offset_total: Array | None
     correction: Array
     """(p(p+1)/2,) see `likelihood.Jeffreys`."""
+    longest_row: Array
+    """() how long a row is there, in standard errors of eta: see `hills`."""
 
 
-def quick_fit(arrays: Arrays, max_steps, *, unroll: bool = True, single: bool = False) -> Found:
-    """From 0 with the augmented information, then Newton; UNDECIDED without a certificate.
+def quick_fit(
+    arrays: Arrays, coef, max_steps, *, unroll: bool = True, single: bool = False
+) -> Found:
+    """With the augmented information, then Newton; UNDECIDED without a certificate.
 
-    With `single` the approach is made in single precision.
+    From `coef` (p,), from 0 where that is nan. With `single` the approach is made in single
+    precision.
     """
     model = problem(arrays)
     start, n_first = first_step(model)
+    begun = jnp.all(jnp.isfinite(coef))
+    start, n_first = jnp.where(begun, coef, start), jnp.where(begun, 0, n_first)
     rows = in_single(model.rows) if single else model.rows
     roughly = partial(evaluate_augmented, rows, unroll=unroll)
     begin = in_single(start) if single else start
     near, n_steps, _ = approach(roughly, begin, jnp.int32(APPROACH_STEPS))
     near = near.astype(start.dtype)
     kept = penalty.correction(model.rows, near, unroll=unroll)
+    longest = hills.longest_row(model.rows, near, unroll=unroll)  # most of it is computed there
     at = partial(evaluate, _keep(model, kept), unroll=unroll)
     begun = n_first + n_steps
     search = start_search(near)._replace(n_steps=begun)
     end = newton(at, search, model.scale, begun + max_steps, halving=False)
     done = end.status == Status.CONVERGED
-    return _found(model, end, jnp.where(done, end.status, jnp.int32(UNDECIDED)), kept)
+    return _found(model, end, jnp.where(done, end.status, jnp.int32(UNDECIDED)), kept, longest)
 
 
-def careful_fit(arrays: Arrays, max_steps) -> Found:
-    """Newton from 0 with halving and the exact curvature; then rank and finiteness."""
+def careful_fit(arrays: Arrays, coef, max_steps) -> Found:
+    """Newton with halving and the exact curvature; then rank and finiteness.
+
+    From `coef` (p,), from 0 where that is nan.
+    """
     model = problem(arrays)
     rows = model.rows
     p = rows.score_total.shape[0]
-    start = jnp.zeros_like(rows.score_total) if rows.offset is None else first_step(model)[0]
+    zero = jnp.zeros_like(rows.score_total) if rows.offset is None else first_step(model)[0]
     at = partial(evaluate, rows, unroll=False)
-    at_start = at(start)
+    at_start = at(zero)
+    start = jnp.where(jnp.all(jnp.isfinite(coef)), coef, zero)
     end = newton(at, start_search(start), model.scale, max_steps, halving=True)
     done = end.status == Status.CONVERGED
     status = jnp.where(done, end.status, jnp.int32(Status.MAX_STEPS))
@@ -75,7 +87,9 @@ def careful_fit(arrays: Arrays, max_steps) -> Found:
     finite = jnp.isfinite(at_start.loglik) & jnp.all(jnp.isfinite(rows.score_total))
     bad = ~finite & ~deficient
     status = jnp.where(bad, jnp.int32(Status.NONFINITE_INPUT), status)
-    return _found(model, end, status, penalty.correction(rows, end.coef, unroll=False))
+    kept = penalty.correction(rows, end.coef, unroll=False)
+    longest = hills.longest_row(rows, end.coef, unroll=False)
+    return _found(model, end, status, kept, longest)
 
 
 def _keep(model: Problem, correction):
@@ -83,10 +97,10 @@ def _keep(model: Problem, correction):
     return model.rows._replace(jeffreys=model.rows.jeffreys._replace(correction=correction))
 
 
-def _found(model: Problem, end: Search, status, correction) -> Found:
+def _found(model: Problem, end: Search, status, correction, longest_row) -> Found:
     rows = model.rows
     value = penalty.loglik(rows, end.coef)
     return Found(
         end.coef, model.transform @ end.coef, status, end.n_steps, value,
-        rows.score_total, rows.offset_total, correction,
+        rows.score_total, rows.offset_total, correction, longest_row,
     )  # fmt: skip

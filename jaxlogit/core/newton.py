@@ -265,12 +265,12 @@ def newton(
 
 def approach(
     evaluate: Callable[[Array], Evaluation], start, max_steps, *,
-    constraint=None, null=None, near=NEAR,
+    constraint=None, null=None, near=NEAR, share: Callable[[Array], Array] | None = None,
 ):  # fmt: skip
     """Plain Newton steps from a start (p,), until the next would be a rounding error long.
 
     For likelihoods in single precision: it proves nothing, it only gets near. A search that
-    leaves the numbers' range gives its start back.
+    leaves the numbers' range gives its start back. `share` says how much of a step to take.
 
     Returns
     -------
@@ -292,6 +292,8 @@ def approach(
         gap = _gap(constraint, null, coef)
         factor = linalg.cholesky(at.information, p, at.score, *rows)
         step, squared = newton_step(factor, gap)
+        if share is not None:
+            step = share(step) * step
         return coef + step, squared, n_steps + 1
 
     begin = (start, jnp.asarray(jnp.inf, start.dtype), jnp.int32(0))

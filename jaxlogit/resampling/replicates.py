@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxlogit import batch, fitting, forms, memory
+from jaxlogit import batch, fitting, forms, hills, memory
 from jaxlogit import covariances as errors
 from jaxlogit.core import resample, sandwich
 from jaxlogit.core.resample import Source
@@ -236,7 +236,7 @@ def _quickly(sample: Sample, numbers: np.ndarray):
         "single": fitting.SINGLE,
     }
     if sample.fit._penalty is not None:
-        shared = (arrays, source, FIRTH_STEPS)
+        shared = (arrays, source, FIRTH_STEPS, np.float64(hills.ONE_HILL))
         found = _run(sample, tasks.quick_firth, numbers, shared, **options)
         return found.user_coef, found.status
     shared = (arrays, source, sample.start, FIRST)

@@ -65,12 +65,13 @@ def _after_a_free_step(replicate: Arrays, start, unroll: bool):
 
 
 def quick_firth(number, shared, *, layout, weighs, unroll, single):
-    """A fit under Firth's penalty."""
-    arrays, source, max_steps = shared
-    found = firth.quick_fit(
-        _replicate(arrays, source, number, layout, weighs), max_steps, unroll=unroll, single=single
-    )
-    return Found(found.coef, found.user_coef, found.status)
+    """A fit under Firth's penalty; UNDECIDED too where it may have several maxima."""
+    arrays, source, max_steps, one_hill = shared
+    replicate = _replicate(arrays, source, number, layout, weighs)
+    from_zero = jnp.full(arrays.transform.shape[0], jnp.nan)
+    found = firth.quick_fit(replicate, from_zero, max_steps, unroll=unroll, single=single)
+    several = found.longest_row > one_hill
+    return Found(found.coef, found.user_coef, jnp.where(several, tasks.UNDECIDED, found.status))
 
 
 def drawn(number, source, *, layout, draw):
