@@ -428,7 +428,9 @@ def test_every_end_of_random_data_sets(p):
     assert np.mean(good) > 0.99
     sets = penalised.sets(X, Y, weights=weights).some(good)
     coef, unit = fit.coef[good], fit.std_error[good]
-    assert_close(coef, penalised.maximum(sets), unit)
+    assert_close(coef, penalised.maximum(sets, coef), unit)
+    from_zero = penalised.loglik(sets, penalised.maximum(sets))
+    assert np.all(penalised.loglik(sets, coef) > from_zero - 1e-9)
     for method in ("lr", "score"):
         found, other = fit.confint(method=method), fit.confint(method=method, solver="bisection")
         for side in ("lower", "upper"):
