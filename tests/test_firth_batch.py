@@ -362,7 +362,7 @@ def test_ends_and_tests_on_the_highest_hill():
 
 
 def test_estimates_on_the_highest_hill(monkeypatch):
-    """One value far out among 60 rows: a quarter of the searches from 0 end on a lower hill."""
+    """One value far out among 60 rows: half of the searches from 0 end on a lower hill."""
     random = np.random.default_rng(0)
     X = np.column_stack([np.ones(60), random.normal(size=(60, 4))])
     X[7, 2] = 30.0

@@ -47,8 +47,8 @@ def quick_fit(
     """
     model = problem(arrays)
     start, n_first = first_step(model)
-    begun = jnp.all(jnp.isfinite(coef))
-    start, n_first = jnp.where(begun, coef, start), jnp.where(begun, 0, n_first)
+    given = jnp.all(jnp.isfinite(coef))
+    start, n_first = jnp.where(given, coef, start), jnp.where(given, 0, n_first)
     rows = in_single(model.rows) if single else model.rows
     roughly = partial(evaluate_augmented, rows, unroll=unroll)
     begin = in_single(start) if single else start

@@ -267,7 +267,7 @@ def _weigh_by_blocks(across_rows, weights):
 
 
 def _by_blocks(block, combine, n: int):
-    """`block(start, size)` of so many rows, ROW_BLOCK of them at a time, all combined."""
+    """`block(start, size)` of n rows, ROW_BLOCK of them or more, a block at a time, combined."""
     whole = n // ROW_BLOCK
 
     def add(i, total):
