@@ -199,18 +199,18 @@ class Solution:
                 return
 
     def run_rows(
-        self, task, models: np.ndarray, extra, common=(), *, peaks=None, **options
+        self, task, models: np.ndarray, extra, common=(), *, peaks=None, searches=1, **options
     ):  # fmt: skip
         """A task over rows that each name a model; `extra` arrays have the rows leading.
 
-        `peaks` (B,) are the models' log-likelihoods, by default `loglik`.
+        `peaks` (B,) are the models' log-likelihoods, by default `loglik`; `searches` as for `run`.
         """
         peaks = self.loglik if peaks is None else peaks
         lanes, shared = self._without_response()
         lanes = Arrays(*(None if a is None else a[models] for a in lanes))
         return batch.run(
             _Task(task, None), len(models), (lanes, self.coef[models], peaks[models], *extra),
-            (shared, common), row_elements=self.row_elements,
+            (shared, common), row_elements=self.elements(searches), searches=searches,
             part=self.part or len(self.status) > 1, **options,
         )  # fmt: skip
 

@@ -22,7 +22,8 @@ GROWTH = 1.5  # of the outward step: small enough not to jump over a turning poi
 # for a bracket that has shrunk to neighbouring numbers.
 BRACKET_ERRORS = {64: (1e-12, 1e-9), 32: (1e-6, 1e-3)}
 MAX_BRACKET_STEPS = 120
-INNER_STEPS = 80
+JUMP, JUMP_GAP = 1e-3, 1e-9  # of the root, over so many first steps
+INNER_STEPS = 200
 
 
 def point_inside(evaluate: Callable[[Array], Evaluation], coef, peak, cutoff, scale: Scale):
@@ -46,6 +47,7 @@ def point_inside(evaluate: Callable[[Array], Evaluation], coef, peak, cutoff, sc
 class _Bracket(NamedTuple):
     inside: Array
     inside_root: Array
+    inside_coef: Array
     outside: Array
     outside_root: Array
     coef: Array
@@ -128,14 +130,14 @@ def bracket(statistic, coef, target: Target, width, wanted=True) -> Bound:
     zero = jnp.zeros((), coef.dtype)
     begun = jnp.where(wanted, jnp.int32(RUNNING), jnp.int32(Status.NO_BOUND_FOUND))
     far = jnp.asarray(jnp.inf, coef.dtype)
-    state = _Bracket(start, zero, start, zero, coef, width, far, begun, jnp.int32(0))
+    state = _Bracket(start, zero, coef, start, zero, coef, width, far, begun, jnp.int32(0))
     error_limit, tight_limit = BRACKET_ERRORS[jnp.finfo(coef.dtype).bits]
     neighbouring = 2.0 * float(jnp.finfo(coef.dtype).eps)
 
     def advance(state: _Bracket) -> _Bracket:
         expanding = state.outside_root < limit
         trial = jnp.where(expanding, state.inside + target.side * state.width, _inner(state, limit))
-        root, coef, reached = statistic(trial, state.coef)
+        root, coef, reached = statistic(trial, state.inside_coef)
         beyond = root >= limit
         inside = jnp.where(beyond, state.inside, trial)
         outside = jnp.where(beyond, trial, state.outside)
@@ -147,6 +149,7 @@ def bracket(statistic, coef, target: Target, width, wanted=True) -> Bound:
         moved = _Bracket(
             inside,
             jnp.where(beyond, state.inside_root, root),
+            jnp.where(beyond, state.inside_coef, coef),
             outside,
             jnp.where(beyond, root, state.outside_root),
             coef,
@@ -155,6 +158,13 @@ def bracket(statistic, coef, target: Target, width, wanted=True) -> Bound:
             jnp.where(done, jnp.int32(Status.CONVERGED), jnp.int32(RUNNING)),
             n_steps,
         )
+        # A root that jumps: the point outside is on another, lower hill. Outward again from inside.
+        jumped = ~expanding & ~done & (gap <= JUMP_GAP * width)
+        jumped = jumped & (moved.outside_root - moved.inside_root > JUMP)
+        outward = moved._replace(
+            outside=moved.inside, outside_root=moved.inside_root, width=0.25 * moved.width
+        )
+        moved = jax.tree.map(lambda a, b: jnp.where(jumped, a, b), outward, moved)
         # A restricted fit that failed says nothing: come closer and try again.
         retry = state._replace(width=0.25 * state.width, n_steps=n_steps)
         return jax.tree.map(lambda a, b: jnp.where(reached, a, b), moved, retry)

@@ -13,6 +13,9 @@ a search from β̂ finds the highest maximum, and elsewhere a second search star
 A free search begins at 0, where every row has its largest weight: near there is the hill on which
 a far row keeps it, and pays for that with its residual. Hills on which it has lost it lie farther
 out. The way to them is where the penalty counts less, or the row.
+
+Restricted far from β̂, a few rows may have all information, and hills differ by which. There
+searches start far out in all directions. On a saddle between two hills none may stay.
 """
 
 from collections.abc import Callable
@@ -42,6 +45,7 @@ from jaxlogit.core.working import Arrays, problem
 ROUNDS = 4  # of searches outward, each on a higher hill
 SEARCH_STEPS = 40  # a search near 0 takes 5 to 15; one that takes more says nothing
 STEPS = 25  # each leaves about a tenth of the error, near separation a third
+FLAT = 1e-8  # of the largest curvature: what rounding and separation leave
 FARTHEST = 4.0  # of any linear predictor in one step of a search that may begin far away
 ELSEWHERE = (
     np.array([0.0, 0.1, 0.4, 1.0], np.float32),
@@ -52,6 +56,14 @@ ELSEWHERE = (
 share of the longest row. Of 244 models whose search from 0 ended on a lower hill (6 to 65 of 150
 data sets with an outlier, or with lognormal or heavy-tailed columns) they led all but 3 to the
 highest that any of 31 starts found."""
+
+
+FAR, FAR_STEPS = (8.0, 16.0), 15
+FAR_SHARES, FAR_FIRST_STEPS = np.array([0.1, 0.3, 1.0], np.float32), np.array([12, 8, 0], np.int32)
+"""Restricted searches start at the point nearest 0 and so far from a first maximum, along each axis
+both ways (root mean square of the linear predictors), with a share of the penalty in their first
+steps. Of 100 ends on a lower hill (of 19,920, four coefficients, 15 to 60 rows) they lead past 99;
+the first start alone past 56, as many random ones past 86."""
 
 
 def longest_row(rows: Rows, coef, *, unroll: bool = True):
@@ -108,37 +120,116 @@ def _share(rows: Rows, step):
 
 
 def other_maxima(arrays: Arrays, coef, peak, nulls, constraints, *, unroll: bool = True):
-    """Log-likelihoods and score statistics near restricted maxima, each (h,), from near 0.
+    """What is near restricted maxima, searched for from near 0: each (h,).
 
-    For hypotheses C β = b, (h, q, p) and (h, q). Good to about 1e-5; nan where none was reached.
+    For hypotheses C β = b, (h, q, p) and (h, q): log-likelihoods and score statistics, good to
+    about 1e-5, nan where none was reached, and on a saddle; and the longest rows there.
     """
-    model = problem(arrays)
+    model, p = problem(arrays), coef.shape[0]
     at = partial(penalty.evaluate, model.rows, unroll=unroll)
-    roughly = partial(evaluate_augmented, in_single(model.rows), unroll=unroll)
 
     def one(constraint, null):
-        start = tests.projected_start(constraint, null)
-        small = in_single((start, constraint, null))
-        near, n_steps, _ = approach(
-            roughly, small[0], jnp.int32(STEPS), constraint=small[1], null=small[2]
-        )
-        restricted = tests.onto(near.astype(start.dtype), constraint, null)
+        near, n_steps = _near(model.rows, constraint, null, unroll=unroll)
+        restricted = tests.onto(near.astype(coef.dtype), constraint, null)
         lr, score = tests.lr_and_score(at, peak, restricted)
-        lost = n_steps == STEPS
-        return jnp.where(lost, jnp.nan, peak - 0.5 * lr), jnp.where(lost, jnp.nan, score)
+        bent = penalty.within(penalty.curvature(model.rows, restricted, unroll=unroll), constraint)
+        bent = linalg.pack(bent) if unroll and linalg.unrolls(p) else bent
+        lost = (n_steps == STEPS) | ~(linalg.cholesky(bent, p).smallest_pivot > 0)
+        length = longest_row(model.rows, restricted, unroll=unroll)
+        return *(jnp.where(lost, jnp.nan, a) for a in (peak - 0.5 * lr, score)), length
 
     return jax.vmap(one)(constraints @ model.transform, nulls)
 
 
+def _near(rows: Rows, constraint, null, *, unroll: bool):
+    """Near the restricted maximum that a search from near 0 leads to, and its steps; in single."""
+    rows, constraint, null = in_single((rows, constraint, null))
+    at = partial(evaluate_augmented, rows, unroll=unroll)
+    start = tests.projected_start(constraint, null)
+    near, n_steps, _ = approach(at, start, jnp.int32(STEPS), constraint=constraint, null=null)
+    return near, n_steps
+
+
+def farther_maximum(arrays: Arrays, constraint, null, *, unroll: bool = True):
+    """l* of the highest maximum under C β = b near which searches in single precision end, ()."""
+    model = problem(arrays)
+    working = constraint @ model.transform
+    near, _ = _near(model.rows, working, null, unroll=unroll)
+    return far_maximum(model.rows, working, null, near, unroll=unroll)[1]
+
+
+def far_searches(p: int) -> int:
+    """How many searches `far_maximum` makes."""
+    return 1 + 2 * p * len(FAR)
+
+
+def far_maximum(rows: Rows, constraint, null, near, *, unroll: bool):
+    """The highest of the maxima under C β = b near which searches end that start far from `near`.
+
+    Where a few rows have all information the choice of them makes hills. β (p,), good to about
+    1e-5, and l*, (); −∞ where no search ended.
+    """
+    assert rows.jeffreys is not None
+    small, narrow_c, narrow_b = in_single((rows, constraint, null))
+    strength, p = small.jeffreys.strength, len(near)
+
+    def climb(state, phase):
+        share, n_steps = phase
+        changed = small._replace(jeffreys=small.jeffreys._replace(strength=share * strength))
+        coef, _, length = approach(
+            partial(evaluate_augmented, changed, unroll=unroll), state[0], n_steps,
+            constraint=narrow_c, null=narrow_b, share=partial(_share, small),
+        )  # fmt: skip
+        return (coef, length), None
+
+    def one(start, share, n_steps):
+        phases = jnp.stack([share, 1.0]), jnp.stack([n_steps, FAR_STEPS])
+        (end, length), _ = jax.lax.scan(climb, (start, jnp.zeros_like(start[0])), phases)
+        end = tests.onto(end.astype(constraint.dtype), constraint, null)
+        height = evaluate_augmented(rows, end, unroll=unroll).loglik
+        return end, jnp.where(jnp.isfinite(length) & jnp.isfinite(height), height, -jnp.inf)
+
+    axes = jnp.eye(p, dtype=near.dtype) - penalty.projection(narrow_c)
+    moved = jax.vmap(partial(along, small))(axes)
+    total = jnp.ones_like(moved[0]) if small.total is None else small.total
+    size = jnp.sqrt(moved**2 @ total / jnp.sum(total))
+    axes = axes / jnp.maximum(size, 1e-3)[:, None]
+    origin = tests.projected_start(narrow_c, narrow_b)
+    starts = [origin[None], *(near[None] + far * jnp.concatenate([axes, -axes]) for far in FAR)]
+    many = [len(part) for part in starts]
+    coefs, heights = jax.vmap(one)(
+        jnp.concatenate(starts), np.repeat(FAR_SHARES, many), np.repeat(FAR_FIRST_STEPS, many)
+    )
+    best = jnp.argmax(heights)
+    return coefs[best], heights[best]
+
+
 def starts(rows: Rows, constraint, null):
-    """Starts (2, p) under C β = b: the point nearest 0, and where careful steps lead from there.
+    """Starts (4, p) under C β = b: the point nearest 0, where careful steps lead from it, and more.
 
     Newton's steps may leap to another hill; those with the augmented information are shorter.
+    Where they lead to a saddle the third start is off it. The last is `far_maximum`.
     """
     near_zero = tests.projected_start(constraint, null)
-    roughly = partial(evaluate_augmented, rows, unroll=False)
-    near, _, _ = approach(roughly, near_zero, jnp.int32(STEPS), constraint=constraint, null=null)
-    return jnp.stack([near_zero, near])
+    near, _ = _near(rows, constraint, null, unroll=True)
+    far, _ = far_maximum(rows, constraint, null, near, unroll=True)
+    near = tests.onto(near.astype(far.dtype), constraint, null)
+    return jnp.stack([near_zero, near, beside_saddle(rows, near, constraint), far])
+
+
+def beside_saddle(rows: Rows, coef, constraint):
+    """One standard error from β where within the constraint l* curves up most; β if nowhere.
+
+    Two maxima of one height, as data with a symmetry have them, leave a saddle between them, to
+    which searches come along the symmetry and stay.
+    """
+    curvature = penalty.curvature(rows, coef, unroll=False)
+    bends, directions = jnp.linalg.eigh(penalty.within(curvature, constraint))
+    upward = directions[:, 0]
+    information = penalty.evaluate_plainly(rows, coef, unroll=False).information
+    step = upward / jnp.sqrt(upward @ information @ upward)
+    saddle = (bends[0] < -FLAT * bends[-1]) & jnp.all(jnp.isfinite(step))
+    return jnp.where(saddle, coef + step, coef)
 
 
 def uphill(
@@ -168,7 +259,9 @@ def uphill(
             found = other.status == Status.CONVERGED
             return other.coef, jnp.where(found, evaluate(other.coef).loglik, -jnp.inf)
 
-        coefs, heights = jax.vmap(restricted)(starts(rows, constraint, null))
+        beside = beside_saddle(rows, end.coef, constraint)
+        elsewhere = jnp.concatenate([starts(rows, constraint, null), beside[None]])
+        coefs, heights = jax.vmap(restricted)(elsewhere)
         best = jnp.argmax(heights)
         height = evaluate(end.coef).loglik
         higher = heights[best] > height + SLACK * (1.0 + jnp.abs(height))

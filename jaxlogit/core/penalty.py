@@ -78,8 +78,7 @@ def evaluate_augmented(rows: Rows, coef, *, unroll: bool = True) -> Evaluation:
 def evaluator(rows: Rows, constraint) -> Callable[[Array], Evaluation]:
     """`evaluate` for searches under Cβ = b, C (q, p): only curvature within the constraint counts.
 
-    A multiple of C'C added to the curvature leaves such a search's steps as they are. l* may be
-    convex across the constraint where it is concave within: what is added makes up for it.
+    l* may be convex across the constraint where it is concave within.
     """
     jeffreys = rows.jeffreys
     if jeffreys is None or jeffreys.correction is not None:
@@ -87,13 +86,44 @@ def evaluator(rows: Rows, constraint) -> Callable[[Array], Evaluation]:
 
     def at(coef) -> Evaluation:
         found = evaluate(rows, coef, unroll=False)
-        across_it = constraint.T @ constraint
-        share = jnp.trace(found.expected) / jnp.trace(across_it)
-        lifted = curvature(rows, coef, unroll=False) + share * across_it
-        definite = linalg.cholesky(lifted, len(coef)).smallest_pivot > LEAST_PIVOT
-        return found._replace(information=jnp.where(definite, lifted, found.information))
+        lifted, pivot = _lift(curvature(rows, coef, unroll=False), constraint)
+        information = jnp.where(pivot > LEAST_PIVOT, lifted, found.information)
+        return found._replace(information=information)
 
     return at
+
+
+def _lift(curvature, constraint):
+    """A curvature H (p, p) with C'SC added, and its smallest pivot within the constraint C (q, p).
+
+    Searches under Cβ = b have the same steps for every symmetric S. With a the curvature within
+    and b what couples it to unit vectors v across the constraint, this one leaves
+    v'Hv = d + b'a⁻¹b for all v, d well above 0: positive definite wherever a is, however flat.
+    """
+    inner, across_it = within(curvature, constraint), projection(constraint)
+    factor = linalg.cholesky(inner, len(inner))
+    coupling = curvature @ across_it
+    coupling = coupling - across_it @ coupling
+    led = jax.scipy.linalg.cho_solve((factor.lower, True), coupling)
+    more = jnp.sum(led**2) * jnp.trace(inner) / len(inner)
+    lifted = inner + coupling + coupling.T + coupling.T @ led + more * across_it
+    return lifted, factor.smallest_pivot
+
+
+def within(curvature, constraint):
+    """A curvature H (p, p) within a constraint C (q, p): (1 − P)H(1 − P) + sP, s of the size of H.
+
+    P projects on the rows of C. Positive definite where H is for all directions that leave Cβ = b.
+    """
+    across_it, p = projection(constraint), len(curvature)
+    rest = jnp.eye(p, dtype=curvature.dtype) - across_it
+    return rest @ curvature @ rest + jnp.abs(jnp.trace(curvature)) / p * across_it
+
+
+def projection(constraint):
+    """The projection (p, p) on the rows of a constraint C (q, p)."""
+    inner = linalg.small_factor(constraint @ constraint.T)
+    return constraint.T @ linalg.inverse(inner, len(constraint)) @ constraint
 
 
 def curvature(rows: Rows, coef, *, unroll: bool = True):
