@@ -5,10 +5,13 @@ from functools import partial
 import jax.numpy as jnp
 import numpy as np
 
-from jaxlogit import hills, robust
+from jaxlogit import careful, hills, robust
 from jaxlogit.core import higher, linalg, tails, tasks, tests
+from jaxlogit.core import hypotheses as core_hypotheses
+from jaxlogit.core.hypotheses import Tested
 from jaxlogit.core.penalty import wald_information
 from jaxlogit.core.status import Status
+from jaxlogit.core.tasks import UNDECIDED
 from jaxlogit.core.working import problem
 from jaxlogit.covariances import std_errors
 from jaxlogit.separated import overlapping, settled_alone, unbounded
@@ -17,7 +20,6 @@ from jaxlogit.solution import FEW, SINGLE_ROWS, Solution
 QUICK_STEPS = 9
 FIRST_PASS = 2  # under Firth's penalty 1 or 2 in 100 models have a test with more
 
-CAREFUL_STEPS = 120
 VANISHED = 1e-6  # a likelihood ratio above which a score statistic of 0 is not one
 BEATEN = 1e-8  # relative: by more than rounding a restricted maximum cannot exceed the estimate
 PORTION = 16  # values of a profile that are searched at a time
@@ -85,7 +87,7 @@ def _wald(arrays, coef, gaps, constraints, *, unroll):
 
 def restricted(
     solution: Solution, constraints: np.ndarray, nulls: np.ndarray, *, height: bool = False
-) -> tuple[tasks.Tested, np.ndarray]:
+) -> tuple[Tested, np.ndarray]:
     """Restricted maxima of hypotheses (h, q, p), (h, q): fields (B, h, …), and statuses.
 
     Under separation the suprema are compared: both statistics stay valid, and the status is
@@ -123,13 +125,11 @@ def _restricted(solution: Solution, constraints: np.ndarray, nulls: np.ndarray, 
     _settle_separated(solution, constraints, nulls, found)
     every_null = np.broadcast_to(nulls, (count, *nulls.shape))
     lower = hills.lower(solution, constraints, every_null, found.loglik, found.status)
-    found.status[lower] = tasks.UNDECIDED
+    found.status[lower] = UNDECIDED
     open_ = found.status != Status.CONVERGED
     model, term = np.nonzero(open_ & solution.has_supremum[:, None])
     if len(model):
-        rows = (constraints[term], nulls[term])
-        steps = (np.int32(CAREFUL_STEPS),)
-        again = solution.run_rows(_careful_test, model, rows, steps, careful=True)
+        again = careful.maxima(solution, model, constraints[term], nulls[term])
         for whole, part in zip(found, again, strict=True):
             whole[model, term] = part
     return found, _decided(found, _unproved(solution)[:, None])
@@ -177,9 +177,7 @@ def _interpolated(solution: Solution, contrasts, nulls, model, term) -> np.ndarr
     error = np.sqrt(part.run_rows(_variance, np.arange(len(model)), (rows,)))
     at = np.repeat(np.arange(len(model)), count)
     values = (centre[:, None] + error[:, None] * NEIGHBOURS).reshape(-1, 1)
-    tested = part.run_rows(
-        _careful_test, at, (rows[at][:, None], values), (np.int32(CAREFUL_STEPS),), careful=True
-    )
+    tested = careful.maxima(part, at, rows[at][:, None], values)
     extra = (tested.coef, tested.loglik, rows[at])
     roots = part.run_rows(_modified_root, at, extra)[0].reshape(-1, count)
     place = (nulls[term] - centre) / error
@@ -193,9 +191,9 @@ def _variance(arrays, coef, peak, contrast):
     return tasks.std_error(arrays, coef, contrast[None], unroll=False)[0] ** 2
 
 
-def _decided(found: tasks.Tested, unproved: np.ndarray) -> np.ndarray:
+def _decided(found: Tested, unproved: np.ndarray) -> np.ndarray:
     """Statuses; what no search settled becomes nan, with the status `unproved`."""
-    undecided = (found.status == tasks.UNDECIDED) | ~np.isfinite(found.lr + found.score)
+    undecided = (found.status == UNDECIDED) | ~np.isfinite(found.lr + found.score)
     # Higher than the estimate: under Firth's penalty that need not be the highest maximum.
     undecided |= found.lr < -BEATEN * (1.0 + np.abs(found.loglik))
     for field in found[:4]:
@@ -208,7 +206,7 @@ def _unproved(solution: Solution) -> np.ndarray:
     return np.where(solution.has_supremum, int(Status.MAX_STEPS), solution.status)
 
 
-def _settle_separated(solution: Solution, constraints, nulls, found: tasks.Tested) -> None:
+def _settle_separated(solution: Solution, constraints, nulls, found: Tested) -> None:
     """Hypotheses of separated models that need no search to the limit.
 
     A contrast that can run to both sides costs the likelihood nothing at any value: both
@@ -244,7 +242,7 @@ def _settle_separated(solution: Solution, constraints, nulls, found: tasks.Teste
 
 
 def _quick_tests(arrays, coef, peak, constraints, nulls, max_steps, *, unroll, single, height):
-    return tasks.quick_tests(
+    return core_hypotheses.quick_tests(
         arrays, coef, peak, constraints, nulls, max_steps,
         unroll=unroll, single=single, height=height,
     )  # fmt: skip
@@ -254,13 +252,9 @@ def _unsettled(found) -> np.ndarray:
     return np.any(found.status != Status.CONVERGED, axis=1)
 
 
-def _careful_test(arrays, coef, peak, constraint, null, max_steps):
-    return tasks.careful_test(arrays, coef, peak, constraint, null, max_steps)
-
-
 def profile(
     solution: Solution, contrast: np.ndarray, values: np.ndarray
-) -> tuple[tasks.Tested, np.ndarray]:
+) -> tuple[Tested, np.ndarray]:
     """Restricted maxima with c'β at values (g,), or (B, g) of each model's own; fields (B, g, …).
 
     Values that all models share are tried from the tangent first, where there are many models.
@@ -272,21 +266,19 @@ def profile(
     values = np.broadcast_to(values, (count, points))
     constraints = np.broadcast_to(contrast, (points, 1, len(contrast)))
     lower = hills.lower(solution, constraints, values[..., None], found.loglik, found.status)
-    found.status[lower] = tasks.UNDECIDED
+    found.status[lower] = UNDECIDED
     open_ = (found.status != Status.CONVERGED) & solution.has_supremum[:, None]
     model, point = np.nonzero(open_ & np.isfinite(values))
     if len(model):
         nulls = values[model, point][:, None]
         constraints = np.broadcast_to(contrast, (len(nulls), 1, len(contrast)))
-        again = solution.run_rows(
-            _careful_test, model, (constraints, nulls), (np.int32(CAREFUL_STEPS),), careful=True
-        )
+        again = careful.maxima(solution, model, constraints, nulls)
         for whole, part in zip(found, again, strict=True):
             whole[model, point] = part
     return found, _decided(found, _unproved(solution)[:, None])
 
 
-def _profile_quickly(solution: Solution, contrast, values, found: tasks.Tested) -> None:
+def _profile_quickly(solution: Solution, contrast, values, found: Tested) -> None:
     """A few values at a time, always as many, so that grids of any length compile once."""
     index = solution.finite
     every = None if len(index) == len(solution.status) else index
@@ -302,11 +294,11 @@ def _profile_quickly(solution: Solution, contrast, values, found: tasks.Tested) 
             whole[index, start : start + len(part)] = value[:, : len(part)]
 
 
-def _untested(shape: tuple[int, ...], p: int) -> tasks.Tested:
+def _untested(shape: tuple[int, ...], p: int) -> Tested:
     """Nothing but nan, undecided."""
     lr, score, loglik = (np.full(shape, np.nan) for _ in range(3))
     coef = np.full((*shape, p), np.nan)
-    return tasks.Tested(lr, score, coef, loglik, np.full(shape, tasks.UNDECIDED, np.int32))
+    return Tested(lr, score, coef, loglik, np.full(shape, UNDECIDED, np.int32))
 
 
 def user_coefficients(solution: Solution, working: np.ndarray) -> np.ndarray:

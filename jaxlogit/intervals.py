@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy
 
-from jaxlogit import hills, memory
+from jaxlogit import careful, hills, memory
 from jaxlogit.core import ends as core_ends
 from jaxlogit.core import tails
 from jaxlogit.core.status import Status
@@ -198,18 +198,11 @@ def _search_carefully(
 ) -> None:
     where, extra = _rows(contrasts, todo & (ends.status != Status.CONVERGED))
     if len(where[0]):
-        found = solution.run_rows(
-            _bracketed_end, where[0], extra, (np.float64(cutoff),), peaks=peaks, careful=True,
-            method=method, finite=finite,
-        )  # fmt: skip
-        _enter(ends, where, found)
-
-
-def _bracketed_end(arrays, coef, peak, contrast, side, cutoff, *, method, finite):
-    found = core_ends.bracketed_end(
-        arrays, coef, peak, contrast, side, cutoff, method=method, finite=finite
-    )
-    return found._replace(coef=None)
+        cutoffs = np.full(len(where[0]), cutoff)
+        found = careful.ends(
+            solution, where[0], *extra, cutoffs, method, finite=finite, peaks=peaks
+        )
+        _enter(ends, where, found.end)
 
 
 def _rows(contrasts: np.ndarray, todo: np.ndarray):

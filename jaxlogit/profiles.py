@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxlogit import hills, hypotheses, intervals
+from jaxlogit import careful, hills, hypotheses, intervals
 from jaxlogit.core import profiles as core_profiles
 from jaxlogit.core import tails
 from jaxlogit.core.profiles import Point
@@ -157,18 +157,18 @@ def _settled(part: Solution, contrasts: np.ndarray, index: np.ndarray):
     return index[good], overlap.take(good)
 
 
-def _search(solution: Solution, model: np.ndarray, rows, *, finite: bool) -> Point:
+def _search(solution: Solution, model: np.ndarray, rows: tuple, *, finite: bool) -> Point:
     """Single points: rows of a model, a contrast, a side and a cutoff."""
     if finite:
-        return solution.run_rows(_careful_point, model, rows, careful=True, finite=True)
+        contrasts, sides, cutoffs = rows
+        again = careful.ends(solution, model, contrasts, sides, cutoffs, "lr", finite=True)
+        return Point(again.user_coef, again.end.status)
     found = solution.run_rows(_point_from_inside, model, rows, careful=True)
     left = np.flatnonzero(found.status != Status.CONVERGED)
     if len(left):
-        again = solution.run_rows(
-            _careful_point, model[left], tuple(row[left] for row in rows), careful=True,
-            finite=False,
-        )  # fmt: skip
-        found.user_coef[left], found.status[left] = again
+        contrasts, sides, cutoffs = (row[left] for row in rows)
+        again = careful.ends(solution, model[left], contrasts, sides, cutoffs, "lr", finite=False)
+        found.user_coef[left], found.status[left] = again.user_coef, again.end.status
     return found
 
 
@@ -180,10 +180,6 @@ def _quick_path(arrays, coef, peak, contrast, spacing, max_steps, *, unroll):
 
 def _point_from_inside(arrays, coef, peak, contrast, side, cutoff):
     return core_profiles.point_from_inside(arrays, coef, peak, contrast, side, cutoff)
-
-
-def _careful_point(arrays, coef, peak, contrast, side, cutoff, *, finite):
-    return core_profiles.careful_point(arrays, coef, peak, contrast, side, cutoff, finite=finite)
 
 
 # -- regions ----------------------------------------------------------------------------------

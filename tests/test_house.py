@@ -20,7 +20,7 @@ FLOORS = (
     "alike clusters penalties solution frame",
     "coordinates hills separated",
     "fitting influence robust",
-    "covariances",
+    "careful covariances",
     "hypotheses intervals",
     "delta diagnosis predictions profiles",
     "calibrated criteria",

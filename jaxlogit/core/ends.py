@@ -4,12 +4,14 @@ As in `tasks`: they take `Arrays` and coefficients in working coordinates.
 """
 
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from jaxlogit.core import bounds, bracket, higher, hills, linalg
+from jaxlogit.core import bounds, bracket, higher, linalg
 from jaxlogit.core.bounds import BOUND_ERROR, Bound, Target
+from jaxlogit.core.kinds import Array
 from jaxlogit.core.likelihood import Rows, in_single, information_derivative
 from jaxlogit.core.newton import Scale
 from jaxlogit.core.penalty import evaluate, evaluator
@@ -125,30 +127,36 @@ def end_from_inside(arrays: Arrays, coef, peak, contrast, side, cutoff, *, metho
     )
 
 
+class Bracketed(NamedTuple):
+    """An interval end by bracketing, and the place."""
+
+    end: Bound
+    user_coef: Array
+    loglik: Array
+
+
 def bracketed_end(
-    arrays: Arrays, coef, peak, contrast, side, cutoff, *, method: str, finite: bool
-) -> Bound:
-    """One interval end by bracketing, from the maximum, or from a point well inside."""
+    arrays: Arrays, coef, peak, contrast, side, cutoff, start, *, method: str, finite: bool
+) -> Bracketed:
+    """One interval end by bracketing, outward from `start` (p,).
+
+    Without a finite maximum from a point well inside.
+    """
     model = problem(arrays._replace(correction=None))
     at = partial(evaluate, model.rows, unroll=False)
     working = contrast @ model.transform
     target = Target(working, side, cutoff)
     if not finite:
-        coef = bracket.point_inside(at, coef, peak, cutoff, model.scale)
-    p = coef.shape[0]
+        start = coef = bracket.point_inside(at, coef, peak, cutoff, model.scale)
     root = bracket.lr_root(peak) if method == "lr" else bracket.score_root
     if method == "rstar":
-        factor = linalg.cholesky(at(coef).information, p)
+        factor = linalg.cholesky(at(coef).information, len(coef))
         root = higher.outward_root(higher.top(factor, coef, peak, working), target)
     within = evaluator(model.rows, working[None])
     statistic = bracket.profile_root(within, root, coef, target, model.scale, warm=finite)
-
-    def search(start):
-        return bracket.bracket(statistic, start, target, 0.5 * width)
-
     # A first step of half a Wald length at the null curvature: right in size for any model.
-    half = linalg.half_solve(linalg.cholesky(at(jnp.zeros_like(coef)).information, p), working)
+    flattest = linalg.cholesky(at(jnp.zeros_like(coef)).information, len(coef))
+    half = linalg.half_solve(flattest, working)
     width = jnp.sqrt(cutoff * linalg.dot(half, half))
-    if model.rows.jeffreys is None or p == 1:
-        return search(coef)
-    return hills.uphill(model.rows, within, search, coef, working, model.scale)
+    end = bracket.bracket(statistic, start, target, 0.5 * width)
+    return Bracketed(end, model.transform @ end.coef, at(end.coef).loglik)

@@ -18,32 +18,20 @@ Restricted far from β̂, a few rows may have all information, and hills differ 
 searches start far out in all directions. On a saddle between two hills none may stay.
 """
 
-from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxlogit.core import linalg, penalty, tests
-from jaxlogit.core.bounds import Bound
 from jaxlogit.core.kinds import Array
-from jaxlogit.core.likelihood import (
-    Evaluation,
-    Rows,
-    across,
-    along,
-    columns,
-    in_single,
-    leverages,
-)
-from jaxlogit.core.newton import SLACK, Scale, approach
+from jaxlogit.core.likelihood import Rows, across, along, columns, in_single, leverages
+from jaxlogit.core.newton import approach
 from jaxlogit.core.penalty import evaluate_augmented
-from jaxlogit.core.status import Status
 from jaxlogit.core.working import Arrays, problem
 
-ROUNDS = 4  # of searches outward, each on a higher hill
-SEARCH_STEPS = 40  # a search near 0 takes 5 to 15; one that takes more says nothing
 STEPS = 25  # each leaves about a tenth of the error, near separation a third
 FLAT = 1e-8  # of the largest curvature: what rounding and separation leave
 FARTHEST = 4.0  # of any linear predictor in one step of a search that may begin far away
@@ -119,43 +107,37 @@ def _share(rows: Rows, step):
     return jnp.minimum(1.0, FARTHEST / jnp.maximum(moved, jnp.finfo(moved.dtype).tiny))
 
 
-def other_maxima(arrays: Arrays, coef, peak, nulls, constraints, *, unroll: bool = True):
-    """What is near restricted maxima, searched for from near 0: each (h,).
+class Maximum(NamedTuple):
+    """What is near a restricted maximum; where no search ended, l* is −∞ or nan."""
 
-    For hypotheses C β = b, (h, q, p) and (h, q): log-likelihoods and score statistics, good to
-    about 1e-5, nan where none was reached, and on a saddle; and the longest rows there.
+    coef: Array
+    loglik: Array
+    score: Array
+    """() the score statistic."""
+    longest_row: Array
+
+
+def near_maximum(arrays: Arrays, peak, constraint, null, *, unroll: bool = True) -> Maximum:
+    """The restricted maximum under C β = b, (q, p) and (q,), to which a search from near 0 leads.
+
+    Good to about 1e-5; statistics are nan where none was reached, and on a saddle.
     """
-    model, p = problem(arrays), coef.shape[0]
-    at = partial(penalty.evaluate, model.rows, unroll=unroll)
-
-    def one(constraint, null):
-        near, n_steps = _near(model.rows, constraint, null, unroll=unroll)
-        restricted = tests.onto(near.astype(coef.dtype), constraint, null)
-        lr, score = tests.lr_and_score(at, peak, restricted)
-        bent = penalty.within(penalty.curvature(model.rows, restricted, unroll=unroll), constraint)
-        bent = linalg.pack(bent) if unroll and linalg.unrolls(p) else bent
-        lost = (n_steps == STEPS) | ~(linalg.cholesky(bent, p).smallest_pivot > 0)
-        length = longest_row(model.rows, restricted, unroll=unroll)
-        return *(jnp.where(lost, jnp.nan, a) for a in (peak - 0.5 * lr, score)), length
-
-    return jax.vmap(one)(constraints @ model.transform, nulls)
-
-
-def _near(rows: Rows, constraint, null, *, unroll: bool):
-    """Near the restricted maximum that a search from near 0 leads to, and its steps; in single."""
-    rows, constraint, null = in_single((rows, constraint, null))
-    at = partial(evaluate_augmented, rows, unroll=unroll)
-    start = tests.projected_start(constraint, null)
-    near, n_steps, _ = approach(at, start, jnp.int32(STEPS), constraint=constraint, null=null)
-    return near, n_steps
-
-
-def farther_maximum(arrays: Arrays, constraint, null, *, unroll: bool = True):
-    """l* of the highest maximum under C β = b near which searches in single precision end, ()."""
     model = problem(arrays)
-    working = constraint @ model.transform
-    near, _ = _near(model.rows, working, null, unroll=unroll)
-    return far_maximum(model.rows, working, null, near, unroll=unroll)[1]
+    constraint = constraint @ model.transform
+    at = partial(penalty.evaluate, model.rows, unroll=unroll)
+    rows, narrow_c, narrow_b = in_single((model.rows, constraint, null))
+    roughly = partial(evaluate_augmented, rows, unroll=unroll)
+    start = tests.projected_start(narrow_c, narrow_b)
+    near, n_steps, _ = approach(
+        roughly, start, jnp.int32(STEPS), constraint=narrow_c, null=narrow_b
+    )
+    near, p = tests.onto(near.astype(constraint.dtype), constraint, null), len(near)
+    lr, score = tests.lr_and_score(at, peak, near)
+    bent = penalty.within(penalty.curvature(model.rows, near, unroll=unroll), constraint)
+    bent = linalg.pack(bent) if unroll and linalg.unrolls(p) else bent
+    lost = (n_steps == STEPS) | ~(linalg.cholesky(bent, p).smallest_pivot > 0)
+    loglik, score = (jnp.where(lost, jnp.nan, a) for a in (peak - 0.5 * lr, score))
+    return Maximum(near, loglik, score, longest_row(model.rows, near, unroll=unroll))
 
 
 def far_searches(p: int) -> int:
@@ -163,14 +145,16 @@ def far_searches(p: int) -> int:
     return 1 + 2 * p * len(FAR)
 
 
-def far_maximum(rows: Rows, constraint, null, near, *, unroll: bool):
+def far_maximum(arrays: Arrays, constraint, null, near, *, unroll: bool = True):
     """The highest of the maxima under C β = b near which searches end that start far from `near`.
 
     Where a few rows have all information the choice of them makes hills. β (p,), good to about
     1e-5, and l*, (); −∞ where no search ended.
     """
+    rows, transform = problem(arrays)[:2]
     assert rows.jeffreys is not None
-    small, narrow_c, narrow_b = in_single((rows, constraint, null))
+    constraint = constraint @ transform
+    small, narrow_c, narrow_b, near = in_single((rows, constraint, null, near))
     strength, p = small.jeffreys.strength, len(near)
 
     def climb(state, phase):
@@ -204,19 +188,6 @@ def far_maximum(rows: Rows, constraint, null, near, *, unroll: bool):
     return coefs[best], heights[best]
 
 
-def starts(rows: Rows, constraint, null):
-    """Starts (4, p) under C β = b: the point nearest 0, where careful steps lead from it, and more.
-
-    Newton's steps may leap to another hill; those with the augmented information are shorter.
-    Where they lead to a saddle the third start is off it. The last is `far_maximum`.
-    """
-    near_zero = tests.projected_start(constraint, null)
-    near, _ = _near(rows, constraint, null, unroll=True)
-    far, _ = far_maximum(rows, constraint, null, near, unroll=True)
-    near = tests.onto(near.astype(far.dtype), constraint, null)
-    return jnp.stack([near_zero, near, beside_saddle(rows, near, constraint), far])
-
-
 def beside_saddle(rows: Rows, coef, constraint):
     """One standard error from β where within the constraint l* curves up most; β if nowhere.
 
@@ -230,47 +201,3 @@ def beside_saddle(rows: Rows, coef, constraint):
     step = upward / jnp.sqrt(upward @ information @ upward)
     saddle = (bends[0] < -FLAT * bends[-1]) & jnp.all(jnp.isfinite(step))
     return jnp.where(saddle, coef + step, coef)
-
-
-def uphill(
-    rows: Rows,
-    evaluate: Callable[[Array], Evaluation],
-    search: Callable[[Array], Bound],
-    coef,
-    contrast,
-    scale: Scale,
-) -> Bound:
-    """An interval end on the highest hill there, from a start (p,).
-
-    `search` gives the end that it reaches outward from a point. Where another restricted maximum
-    with c'β at the end is higher, it goes on from there.
-    """
-    constraint = contrast[None]
-
-    def advance(state):
-        start, _, n_rounds, _ = state
-        end = search(start)
-        null = linalg.rows_dot(constraint, end.coef)
-
-        def restricted(start):
-            other = tests.restricted_maximum(
-                evaluate, start, constraint, null, scale, SEARCH_STEPS, halving=True
-            )
-            found = other.status == Status.CONVERGED
-            return other.coef, jnp.where(found, evaluate(other.coef).loglik, -jnp.inf)
-
-        beside = beside_saddle(rows, end.coef, constraint)
-        elsewhere = jnp.concatenate([starts(rows, constraint, null), beside[None]])
-        coefs, heights = jax.vmap(restricted)(elsewhere)
-        best = jnp.argmax(heights)
-        height = evaluate(end.coef).loglik
-        higher = heights[best] > height + SLACK * (1.0 + jnp.abs(height))
-        return coefs[best], end, n_rounds + 1, (end.status == Status.CONVERGED) & higher
-
-    def going(state):
-        return state[3] & (state[2] < ROUNDS)
-
-    zero = jnp.zeros((), coef.dtype)
-    nowhere = Bound(zero, coef, zero, jnp.int32(Status.NO_BOUND_FOUND), jnp.int32(0))
-    begin = (coef, nowhere, jnp.int32(0), jnp.asarray(True))
-    return jax.lax.while_loop(going, advance, begin)[1]

@@ -22,7 +22,7 @@ import jax.numpy as jnp
 
 from jaxlogit.core import bounds, linalg, tests
 from jaxlogit.core.bounds import Bound, Target
-from jaxlogit.core.ends import SIDES, bracketed_end, end_from_inside
+from jaxlogit.core.ends import SIDES, end_from_inside
 from jaxlogit.core.kinds import Array
 from jaxlogit.core.penalty import evaluate, evaluate_plainly, wald_information
 from jaxlogit.core.working import Arrays, Problem, problem
@@ -129,14 +129,6 @@ def point_from_inside(arrays: Arrays, coef, peak, contrast, side, cutoff) -> Poi
     return _point(
         problem(arrays), end_from_inside(arrays, coef, peak, contrast, side, cutoff, method="lr")
     )
-
-
-def careful_point(arrays: Arrays, coef, peak, contrast, side, cutoff, *, finite: bool) -> Point:
-    """Where c'β ends for one cutoff, by bracketing."""
-    found = bracketed_end(
-        arrays, coef, peak, contrast, side, cutoff, method="lr", finite=finite
-    )  # fmt: skip
-    return _point(problem(arrays), found)
 
 
 def _point(model: Problem, found: Bound) -> Point:

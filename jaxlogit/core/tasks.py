@@ -1,4 +1,4 @@
-"""Whole tasks for one model: fit it, test it. Its interval ends are in `ends`.
+"""Whole tasks for one model: its fit. Its tests are in `hypotheses`, its interval ends in `ends`.
 
 Each task has a quick form, right for almost every model, and a careful one for the models
 that the quick form hands back unproved. All of them take `Arrays`, and give coefficients in
@@ -11,7 +11,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxlogit.core import hills, linalg, separation, tests
+from jaxlogit.core import linalg, separation
 from jaxlogit.core.kinds import Array
 from jaxlogit.core.lbfgs import lbfgs
 from jaxlogit.core.likelihood import (
@@ -23,8 +23,6 @@ from jaxlogit.core.likelihood import (
     weigh,
 )
 from jaxlogit.core.newton import (
-    NEAR,
-    VERY_NEAR,
     Scale,
     Search,
     approach,
@@ -34,7 +32,6 @@ from jaxlogit.core.newton import (
 )
 from jaxlogit.core.penalty import (
     evaluate,
-    evaluator,
     loglik,
     prior_information,
     wald_information,
@@ -44,7 +41,6 @@ from jaxlogit.core.working import Arrays, Problem, judged_rows, problem, with_ab
 
 PIVOT_LIMIT = 1e-12  # squared share of a column that must be new, under a model's own weights
 SINGLE_STEPS = 4  # in single precision: then what is not near goes on in double
-SPENT = 1e-10  # squared decrement at which a failed search had nothing left to gain
 UNDECIDED = -2  # status of a model that goes on to the next stage
 
 
@@ -250,101 +246,3 @@ def wald_slopes(arrays: Arrays, coef, *, unroll: bool = True):
 
     # A coefficient alone moves by a column of T⁻¹ in working coordinates.
     return jax.vmap(slope)(model.transform, jnp.linalg.inv(model.transform).T)
-
-
-class Tested(NamedTuple):
-    """Likelihood-ratio and score statistics of one hypothesis, and how they were reached."""
-
-    lr: Array
-    score: Array
-    coef: Array
-    loglik: Array
-    status: Array
-
-
-def quick_tests(
-    arrays: Arrays,
-    coef,
-    peak,
-    constraints,
-    nulls,
-    max_steps,
-    *,
-    unroll: bool = True,
-    single: bool = False,
-    height: bool = False,
-) -> Tested:
-    """Restricted maxima of hypotheses C β = b, (h, q, p) and (h, q), from the tangent.
-
-    With `single` the first steps are made in single precision. With `height` the likelihood
-    ratio alone is found, sooner.
-    """
-    model = problem(arrays)
-    at = partial(evaluate, model.rows, unroll=unroll)
-    factor = linalg.cholesky(at(coef).information, coef.shape[0])
-
-    def one_test(constraint, null):
-        start = tests.tangent_start(factor, coef, constraint, null)
-        begun = model
-        if single and constraint.shape[0] < coef.shape[0]:
-            roughly = partial(evaluate, in_single(model.rows), unroll=unroll)
-            small = in_single((start, constraint, null))
-            near, _, length = approach(
-                roughly, small[0], jnp.int32(SINGLE_STEPS), constraint=small[1], null=small[2],
-                near=NEAR if model.scale.slow is None else VERY_NEAR,
-            )  # fmt: skip
-            start = tests.onto(near.astype(start.dtype), constraint, null)
-            if model.scale.slow is not None:
-                slow = length.astype(start.dtype)
-                begun = model._replace(scale=model.scale._replace(slow=slow))
-        return _tested(
-            at, begun, peak, start, constraint, null, max_steps, halving=False, height=height
-        )
-
-    return jax.vmap(one_test)(constraints @ model.transform, nulls)
-
-
-def careful_test(arrays: Arrays, coef, peak, constraint, null, max_steps) -> Tested:
-    """One restricted maximum, with halving, from the point of C β = b nearest to 0.
-
-    Under Firth's penalty also from the tangent at the maximum (p,): the higher one counts.
-    """
-    model = problem(arrays._replace(correction=None))
-    working = constraint @ model.transform
-    at = evaluator(model.rows, working)
-
-    def from_start(start):
-        return _tested(at, model, peak, start, working, null, max_steps, halving=True)
-
-    if model.rows.jeffreys is None:
-        return from_start(tests.projected_start(working, null))
-    factor = linalg.cholesky(evaluate(model.rows, coef, unroll=False).information, coef.shape[0])
-    along = tests.tangent_start(factor, coef, working, null)
-    found = jax.vmap(from_start)(
-        jnp.concatenate([hills.starts(model.rows, working, null), along[None]])
-    )
-    best = jnp.argmax(jnp.where(found.status == Status.CONVERGED, found.loglik, -jnp.inf))
-    return jax.tree.map(lambda field: field[best], found)
-
-
-def _tested(
-    at, model, peak, start, constraint, null, max_steps, *, halving, height=False
-) -> Tested:
-    p = start.shape[0]
-    if constraint.shape[0] == p:  # C fixes every coefficient: nothing is left to maximise
-        end_coef, status = start, jnp.int32(Status.CONVERGED)
-    else:
-        end = tests.restricted_maximum(
-            at, start, constraint, null, model.scale, max_steps, halving=halving, height=height
-        )
-        # Where the nuisance part is separated the supremum is reached in the limit.
-        lost = end.status == Status.STEP_HALVING_FAILED
-        spent = is_flat(end) | (lost & (end.decrement < SPENT))
-        good = (end.status == Status.CONVERGED) | (spent & halving)
-        status = jnp.where(good, jnp.int32(Status.CONVERGED), jnp.int32(UNDECIDED))
-        end_coef = end.coef
-        if height:
-            lr = 2.0 * (peak - end.origin_loglik)
-            return Tested(lr, jnp.zeros_like(lr), end_coef, end.origin_loglik, status)
-    lr, score = tests.lr_and_score(at, peak, end_coef)
-    return Tested(lr, score, end_coef, peak - 0.5 * lr, status)
