@@ -12,6 +12,8 @@ from typing import Any
 import jax
 import jaxlib.version
 
+from jaxlogit.core import traced
+
 LAPACK = set("cholesky eigh geqrf householder_product lu qr svd triangular_solve".split())
 # Until jaxlib 0.11.2 LAPACK's routines share a batch from this many operations on among the threads
 # that also run them: as many as there are threads, side by side, wait for each other for ever.
@@ -135,6 +137,7 @@ class Forms:
     def __init__(self):
         self._forms: OrderedDict = OrderedDict()
         self._most: dict = {}
+        self._dropped = 0
         self._lock = threading.Lock()
 
     def __call__(self, task: Callable, options: tuple, shapes: tuple, quick_uses: float) -> "Form":
@@ -152,6 +155,9 @@ class Forms:
             self._forms.move_to_end(key)
             while len(self._forms) > MOST_COMPILED:
                 self._forms.popitem(last=False)[1].call.clear_cache()
+                self._dropped += 1
+                if self._dropped % MOST_COMPILED == 0:
+                    traced.forget()
             self._forms[key].uses += 1
             return self._forms[key]
 

@@ -14,7 +14,8 @@ HOUSE = Path(jaxlogit.__file__).parent
 FLOORS = (
     "compiled cores memory",
     "checks",
-    "core datasets forms",
+    "core datasets",
+    "forms",
     "batch results rows text",
     "data",
     "alike clusters penalties solution frame",

@@ -19,6 +19,7 @@ import numpy as np
 
 from jaxlogit.core import linalg
 from jaxlogit.core.kinds import Array
+from jaxlogit.core.traced import traced
 
 MANY_ROWS = 1 << 14  # from there on one product of all rows is slower than many of a few
 ROW_BLOCK = 1000
@@ -184,6 +185,7 @@ def _loglik(rows: Rows, coef, eta, mu):
     return linear - rows.total @ log_partition(eta)  # to the last digit of each, trials are many
 
 
+@traced("unroll")
 def evaluate(rows: Rows, coef, *, unroll: bool = True) -> Evaluation:
     """Log-likelihood, score and information at β; packed with `unroll`, where p allows it."""
     eta = linear_predictor(rows, coef)
@@ -220,6 +222,7 @@ def columns(rows: Rows):
     return rows.design.T if rows.columns is None else rows.columns
 
 
+@traced()
 def leverages(rows: Rows, matrix):
     """x'Ax of every row for a symmetric A, packed or full, (n,)."""
     p = rows.score_total.shape[0]
@@ -277,6 +280,7 @@ def _by_blocks(block, combine, n: int):
     return combine(total, block(whole * ROW_BLOCK, n - whole * ROW_BLOCK))
 
 
+@traced()
 def information_derivative(rows: Rows, coef, vector):
     """Gradient with respect to β of v'I(β)v for a fixed v, (p,)."""
     third = row_third_derivative(linear_predictor(rows, coef))

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxlogit.core.kinds import Array
+from jaxlogit.core.traced import traced
 
 VANISHED = 1e-12  # of the largest eigenvalue: an information that is all rounding
 UNROLL_LIMIT = 16  # p**3/6 scalar operations: compile time grows faster than speed beyond
@@ -75,6 +76,7 @@ def trace(matrix, p: int):
     return sum(matrix[packed_size(p) - packed_size(p - j)] for j in range(p))
 
 
+@traced("p")
 def cholesky(symmetric, p: int, *vectors) -> Factor:
     """Cholesky factor of a symmetric matrix, packed (unrolled) or full (LAPACK).
 
@@ -128,6 +130,7 @@ def _lapack_cholesky(matrix, vectors) -> Factor:
     return Factor(lower, 1.0 / diagonal, smallest, halves)
 
 
+@traced()
 def half_solve(factor: Factor, vector):
     """L⁻¹v for the factor L: its squared length is v'H⁻¹v. A list of scalars if unrolled."""
     if not factor.unrolled:
@@ -141,6 +144,7 @@ def half_solve(factor: Factor, vector):
     return out
 
 
+@traced()
 def back_solve(factor: Factor, half):
     """L⁻ᵀh, (p,): the second half of a solve."""
     if not factor.unrolled:
@@ -177,6 +181,7 @@ def rows_dot(matrix, vector):
     return jnp.sum(matrix * vector[None, :], axis=1)
 
 
+@traced("p")
 def inverse(factor: Factor, p: int):
     """H⁻¹ as a full (p, p) matrix."""
     if not factor.unrolled:
@@ -193,6 +198,7 @@ def log_determinant(factor: Factor):
     return -2.0 * sum(jnp.log(value) for value in factor.inverse_diagonal)
 
 
+@traced("p")
 def packed_inverse(factor: Factor, p: int):
     """H⁻¹ in the form of H: packed where the factor is unrolled, else (p, p)."""
     if not factor.unrolled:
@@ -228,6 +234,7 @@ def pseudo_length(matrix, vector):
     return jnp.sum(jnp.where(kept, along**2 / jnp.where(kept, values, 1.0), 0.0))
 
 
+@traced()
 def trace_inverse(factor: Factor):
     """Trace of H⁻¹: the squared entries of L⁻¹."""
     lower = factor.lower

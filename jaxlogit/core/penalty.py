@@ -36,10 +36,12 @@ from jaxlogit.core.likelihood import (
     row_higher_derivatives,
     weigh,
 )
+from jaxlogit.core.traced import traced
 
 LEAST_PIVOT = 1e-3  # of the curvature: nearer to singular its steps lead too far
 
 
+@traced("unroll")
 def evaluate(rows: Rows, coef, *, unroll: bool = True) -> Evaluation:
     """Penalised log-likelihood, score and curvature at β; as `likelihood.evaluate` without one."""
     at = likelihood.evaluate(rows, coef, unroll=unroll)
@@ -68,6 +70,7 @@ def loglik(rows: Rows, coef):
     return evaluate(rows, coef, unroll=False).loglik
 
 
+@traced("unroll")
 def evaluate_augmented(rows: Rows, coef, *, unroll: bool = True) -> Evaluation:
     """As `evaluate` under Firth's penalty, with the augmented information for curvature."""
     at = likelihood.evaluate(rows, coef, unroll=unroll)
@@ -126,6 +129,7 @@ def projection(constraint):
     return constraint.T @ linalg.inverse(inner, len(constraint)) @ constraint
 
 
+@traced("unroll")
 def curvature(rows: Rows, coef, *, unroll: bool = True):
     """−∂²l* at β under Firth's penalty, (p, p)."""
     assert rows.jeffreys is not None
