@@ -24,9 +24,7 @@ BLOCK_ARRAYS = 5  # row arrays that a block holds while it runs: 1 to 4.3 by XLA
 EXHAUSTED = "RESOURCE_EXHAUSTED"  # XLA's word for a device without memory
 LARGEST_BLOCK = 4096
 SMALL_BLOCKS = (1, 16, 272)  # few sizes, so that few shapes are compiled
-CAREFUL_BLOCK = (
-    16  # searches: a block runs as long as its slowest model, and padding is searched too
-)
+CAREFUL_BLOCK = 16  # searches: a block runs as long as its slowest; padding is searched too
 MANY_BLOCKS = 6
 # The work of so few models with so few numbers in their row arrays takes some hundredths of a
 # second however it is compiled, and compiling it well takes seconds. What is left of many models

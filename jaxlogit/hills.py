@@ -118,12 +118,13 @@ def _far_away(solution: Solution, models, constraints, nulls, near):
 
 
 def _rows(solution: Solution, task, models, rows, searches: int, block: int):
-    """As `Solution.run_rows`, in blocks of one size for batches of many models."""
-    most = batch.block_size(len(models), solution.elements(searches), True, searches, careful=True)
+    """As `Solution.run_rows`; of many models in blocks of one size, however many are searched."""
+    elements = solution.elements(searches)
     if len(solution.status) > FEW:
-        size = batch.block_size(MANY, solution.elements(searches), True, searches)
-        most = min(block, size)
-    return solution.run_rows(task, models, rows, searches=searches, size=most)
+        size = min(block, batch.block_size(MANY, elements, True, searches))
+    else:
+        size = batch.block_size(len(models), elements, True, searches, careful=True)
+    return solution.run_rows(task, models, rows, searches=searches, size=size)
 
 
 def doubtful(solution: Solution, constraints, drop: np.ndarray) -> np.ndarray:
@@ -144,4 +145,4 @@ def _near_maximum(arrays, coef, peak, constraint, null):
 
 
 def _far_maximum(arrays, coef, peak, constraint, null, near):
-    return core_hills.far_maximum(arrays, constraint, null, near)
+    return core_hills.far_maximum(arrays, coef, constraint, null, near)

@@ -439,6 +439,24 @@ def far_apart(count: int, p: int):
     )
 
 
+def test_hypotheses_within_an_interval():
+    """Before the first crossing no likelihood ratio is above the cutoff.
+
+    There the path from the estimate may lead along a ridge of which searches from afar see nothing.
+    """
+    X, Y, weights = (part[np.r_[0:20, 537, 707, 1079, 1158]] for part in random_sets(3, 2500))
+    fit = jaxlogit.fit(X, Y, weights=weights, penalty="firth")
+    for end in ends_of(fit):
+        for j in range(3):
+            shares = np.array([0.05, 0.3, 0.6, 0.85, 0.97])
+            values = fit.coef[:, [j]] + shares * (end[:, [j]] - fit.coef[:, [j]])
+            found, status = hypotheses.profile(fit._solution, np.eye(3)[j], values)
+            assert np.all(status[fit.status == Status.CONVERGED] == Status.CONVERGED)
+            assert not np.any(found.lr > CUTOFF)
+    far = fit[20].test(null=[-50.0], contrasts=[[1.0, 0.0, 0.0]])
+    assert far.p_value[0] > 0.05
+
+
 def test_two_hills_of_one_height():
     """By a symmetry of the data: a search along it stays on the saddle between them."""
     X, Y, weights = (part[[2493] * 2] for part in random_sets(3, 2500))

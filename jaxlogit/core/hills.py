@@ -47,11 +47,16 @@ highest that any of 31 starts found."""
 
 
 FAR, FAR_STEPS = (8.0, 16.0), 15
-FAR_SHARES, FAR_FIRST_STEPS = np.array([0.1, 0.3, 1.0], np.float32), np.array([12, 8, 0], np.int32)
+FAR_SHARES = np.array([0.1, 1.0, 0.3, 1.0], np.float32)
+FAR_FIRST_STEPS = np.array([12, 0, 8, 0], np.int32)
 """Restricted searches start at the point nearest 0 and so far from a first maximum, along each axis
 both ways (root mean square of the linear predictors), with a share of the penalty in their first
 steps. Of 100 ends on a lower hill (of 19,920, four coefficients, 15 to 60 rows) they lead past 99;
 the first start alone past 56, as many random ones past 86."""
+STRETCHES, STRETCH_STEPS = 9, 6
+LEFT = (1.0 - 2.0 ** np.arange(1.0 - STRETCHES, 1.0)).astype(np.float32)
+GROWTH = np.array([0.0, 1.0] + (STRETCHES - 2) * [2.0], np.float32)
+"""The stretches of a walk: how much is left after each, and how much longer it is than the last."""
 
 
 def longest_row(rows: Rows, coef, *, unroll: bool = True):
@@ -142,19 +147,20 @@ def near_maximum(arrays: Arrays, peak, constraint, null, *, unroll: bool = True)
 
 def far_searches(p: int) -> int:
     """How many searches `far_maximum` makes."""
-    return 1 + 2 * p * len(FAR)
+    return 2 + 2 * p * len(FAR)
 
 
-def far_maximum(arrays: Arrays, constraint, null, near, *, unroll: bool = True):
+def far_maximum(arrays: Arrays, coef, constraint, null, near, *, unroll: bool = True):
     """The highest of the maxima under C β = b near which searches end that start far from `near`.
 
-    Where a few rows have all information the choice of them makes hills. β (p,), good to about
-    1e-5, and l*, (); −∞ where no search ended.
+    Where a few rows have all information the choice of them makes hills. One search comes from β̂
+    along the profile. β (p,), good to about 1e-5, and l*, (); −∞ where no search ended.
     """
     rows, transform = problem(arrays)[:2]
     assert rows.jeffreys is not None
     constraint = constraint @ transform
-    small, narrow_c, narrow_b, near = in_single((rows, constraint, null, near))
+    small, *narrow = in_single((rows, constraint, null, coef, near))
+    narrow_c, narrow_b, estimate, near = narrow
     strength, p = small.jeffreys.strength, len(near)
 
     def climb(state, phase):
@@ -179,13 +185,38 @@ def far_maximum(arrays: Arrays, constraint, null, near, *, unroll: bool = True):
     size = jnp.sqrt(moved**2 @ total / jnp.sum(total))
     axes = axes / jnp.maximum(size, 1e-3)[:, None]
     origin = tests.projected_start(narrow_c, narrow_b)
-    starts = [origin[None], *(near[None] + far * jnp.concatenate([axes, -axes]) for far in FAR)]
+    walked = _along_profile(small, estimate, narrow_c, narrow_b, unroll=unroll)
+    starts = [
+        origin[None],
+        walked[None],
+        *(near[None] + far * jnp.concatenate([axes, -axes]) for far in FAR),
+    ]
     many = [len(part) for part in starts]
-    coefs, heights = jax.vmap(one)(
-        jnp.concatenate(starts), np.repeat(FAR_SHARES, many), np.repeat(FAR_FIRST_STEPS, many)
-    )
+    shares, n_steps = (np.repeat(part, many) for part in (FAR_SHARES, FAR_FIRST_STEPS))
+    coefs, heights = jax.vmap(one)(jnp.concatenate(starts), shares, n_steps)
     best = jnp.argmax(heights)
     return coefs[best], heights[best]
+
+
+def _along_profile(rows: Rows, coef, constraint, null, *, unroll: bool):
+    """Where the path of restricted maxima from β̂ leads at C β = b, nearly, (p,).
+
+    Each stretch is as long as all before it, and begins on the line through the last two places.
+    """
+    gap = null - constraint @ coef
+    at, share = partial(evaluate_augmented, rows, unroll=unroll), partial(_share, rows)
+
+    def stretch(places, step):
+        before, last = places
+        left, growth = step
+        here = null - left * gap
+        start = tests.onto(last + growth * (last - before), constraint, here)
+        end, _, _ = approach(
+            at, start, jnp.int32(STRETCH_STEPS), constraint=constraint, null=here, share=share
+        )
+        return (last, end), None
+
+    return jax.lax.scan(stretch, (coef, coef), (LEFT, GROWTH))[0][1]
 
 
 def beside_saddle(rows: Rows, coef, constraint):
