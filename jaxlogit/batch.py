@@ -193,10 +193,10 @@ class _Job:
     def run(self, block_bytes: int) -> Any:
         """The results; `block_bytes` is what one block takes on its device while it runs."""
         alone = 0 if self.form.ready else 1
-        if alone:  # so that it is compiled once
-            with forms.uncollected:
+        if alone:  # so that it is compiled once, whichever threads ask
+            with self.form.first, forms.uncollected:
                 self.block(0)
-            self.form.ready = True
+                self.form.ready = True
         rest = range(alone, len(self.starts))
         spread(self.block, rest, self.workers(block_bytes) if len(rest) > 1 else 1)
         return jax.tree.unflatten(*self.out)

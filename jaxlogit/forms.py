@@ -47,6 +47,7 @@ class Form:
         self.options = CPU_OPTIONS | (HURRIED if hurried else {}) if self.on_cpu else {}
         self.call = jax.jit(many, compiler_options=self.options)
         self.ready = False
+        self.first = threading.Lock()
         self.uses = 0
         self.most = math.inf
         """Models that a block may have."""

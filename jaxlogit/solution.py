@@ -12,6 +12,7 @@ from jaxlogit.core import linalg, tasks
 from jaxlogit.core.sandwich import Layout, Units
 from jaxlogit.core.status import Status
 from jaxlogit.core.working import Arrays, merge, problem
+from jaxlogit.once import Once
 
 SINGLE_ROWS = 500  # up to here interval ends gain from first steps in single precision
 FEW = 16  # models for which unrolled systems would take longer to compile than to solve
@@ -74,8 +75,8 @@ class Solution:
     """Whether these models are some of a larger batch."""
     sandwich: Sandwich | None = None
     """The units of a robust fit; None where the covariance is the inverse information."""
-    answers: dict = field(default_factory=dict, init=False)
-    """The last answer of each kind, and to what: see `once`. A changed copy has its own."""
+    answers: Once = field(default_factory=Once, init=False)
+    """See `once`. A changed copy has its own."""
 
     @cached_property
     def loglik(self) -> np.ndarray:
@@ -107,11 +108,7 @@ class Solution:
 
     def once(self, kind: str, asked: tuple, find: Callable[[], Any]) -> Any:
         """What `find` gives, or gave when the last question of this kind was the same."""
-        last = self.answers.get(kind)
-        if last is None or last[0] != asked:
-            self.answers.pop(kind, None)  # not both in memory
-            last = self.answers[kind] = asked, find()
-        return last[1]
+        return self.answers(kind, asked, find)
 
     def once_for(self, kind: str, contrasts: np.ndarray, find: Callable[[], Any]) -> Any:
         """As `once` by contrasts (q, p), where that is no more than the models' coefficients."""

@@ -12,7 +12,7 @@ HOUSE = Path(jaxlogit.__file__).parent
 # From the ground up; rooms of one floor do not import each other. plots and report are below study
 # because they only draw and write what they are handed: a result can then write its own report.
 FLOORS = (
-    "compiled cores memory",
+    "compiled cores memory once",
     "checks",
     "core datasets",
     "forms",

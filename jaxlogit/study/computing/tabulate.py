@@ -1,7 +1,10 @@
 """Every method's intervals and tests on a block of simulated data sets."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +12,7 @@ from numpy.typing import NDArray
 from jaxlogit.core.status import Status
 from jaxlogit.front import fit
 from jaxlogit.model import Fit
+from jaxlogit.once import Once
 from jaxlogit.study.computing.resample import Resampled, plan, resample
 from jaxlogit.study.design.cells import Cell
 from jaxlogit.study.design.varying import DataSets
@@ -19,8 +23,9 @@ from jaxlogit.study.store.record import Record
 
 
 def tabulate(
-    record: Record, cell: Cell, data: DataSets, methods: Sequence[str], first: int
-) -> Iterator[Group]:
+    record: Record, cell: Cell, data: DataSets, methods: Sequence[str], first: int, *,
+    side_by_side: bool = False,
+) -> Iterator[Group]:  # fmt: skip
     """Fit every data set once by each estimator, then give every method's intervals and tests.
 
     Parameters
@@ -34,6 +39,8 @@ def tabulate(
     methods : sequence of str
         Methods of `record`.
     first : int
+    side_by_side : bool
+        A thread for each method: one compiles while another's searches are traced.
 
     Yields
     ------
@@ -42,11 +49,11 @@ def tabulate(
     """
     numbers = first + np.arange(len(data.y))
     if data.failed is None:
-        yield from _tabulate(record, cell, data, methods, numbers)
+        yield from _tabulate(record, cell, data, methods, numbers, side_by_side)
         return
     whole = np.flatnonzero(~data.failed)
     if len(whole):
-        made = _tabulate(record, cell, data.take(whole), methods, numbers[whole])
+        made = _tabulate(record, cell, data.take(whole), methods, numbers[whole], side_by_side)
         for group in made:
             yield _among(group, whole, len(numbers))
         return
@@ -76,30 +83,44 @@ def _among(group: Group, whole: NDArray[np.intp], n: int) -> Group:
 
 
 def _tabulate(
-    record: Record, cell: Cell, data: DataSets, methods: Sequence[str], numbers: NDArray[np.int64]
-) -> Iterator[Group]:
+    record: Record, cell: Cell, data: DataSets, methods: Sequence[str],
+    numbers: NDArray[np.int64], side_by_side: bool,
+) -> Iterator[Group]:  # fmt: skip
     """The same of data sets none of which failed, with their numbers."""
-    once, position = distinct(data)
-    fits: dict[str, Fit] = {}
-    drawn: dict[str, dict[tuple[str, float], Resampled]] = {}
-    for method in methods:
+    own, position = distinct(data)
+    once = Once()
+
+    def fitted(estimator: str) -> Fit:
+        return fit(
+            own.X, own.y, trials=own.trials, weights=own.weights, offset=own.offset,
+            penalty=PENALTIES[estimator], names=cell.names,
+        )  # fmt: skip
+
+    def drawn(estimator: str) -> dict[tuple[str, float], Resampled]:
+        parts = (method.partition(":") for method in methods if method in RESAMPLED)
+        wanted = [kind for name, _, kind in parts if name == estimator]
+        assert record.bootstrap is not None  # a study with such a method has settings
+        how = plan(cell, record.seed, record.bootstrap, record.levels)
+        return resample(how, cell, data, numbers, estimator, wanted)
+
+    def made(method: str) -> Iterator[Group]:
         estimator, _, kind = method.partition(":")
         if method in RESAMPLED:
-            if estimator not in drawn:
-                wanted = [m.partition(":")[2] for m in methods if m in RESAMPLED
-                          and m.startswith(f"{estimator}:")]  # fmt: skip
-                assert record.bootstrap is not None  # a study with such a method has settings
-                how = plan(cell, record.seed, record.bootstrap, record.levels)
-                drawn[estimator] = resample(how, cell, data, numbers, estimator, wanted)
+            found = once(f"{estimator} drawn", (), partial(drawn, estimator))
             for level in record.levels:
-                yield from _resampled(cell, method, level, drawn[estimator][kind, level])
-            continue
-        if estimator not in fits:
-            fits[estimator] = fit(
-                once.X, once.y, trials=once.trials, weights=once.weights, offset=once.offset,
-                penalty=PENALTIES[estimator], names=cell.names,
-            )  # fmt: skip
-        yield from _fitted(record, cell, method, fits[estimator], position)
+                yield from _resampled(cell, method, level, found[kind, level])
+        else:
+            found = once(f"{estimator} fitted", (), partial(fitted, estimator))
+            yield from _fitted(record, cell, method, found, position)
+
+    if not side_by_side:
+        for method in methods:
+            yield from made(method)
+        return
+    with ThreadPoolExecutor(len(methods)) as threads:
+        jobs = [threads.submit(copy_context().run, lambda m: list(made(m)), m) for m in methods]
+        for job in jobs:
+            yield from job.result()
 
 
 def _fitted(

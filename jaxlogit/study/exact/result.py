@@ -2,9 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,13 +14,11 @@ from jaxlogit.core.status import Status
 from jaxlogit.forms import hurried
 from jaxlogit.study.computing.progress import LINE_SECONDS
 from jaxlogit.study.computing.tabulate import tabulate
-from jaxlogit.study.design.cells import Cell
 from jaxlogit.study.design.varying import DataSets
 from jaxlogit.study.exact import weighted
 from jaxlogit.study.exact.enumeration import Enumeration, enumerate_outcomes
 from jaxlogit.study.measures.performance import Replicates
 from jaxlogit.study.methods import resampled
-from jaxlogit.study.store.group import Group
 from jaxlogit.study.store.parts import COLUMNS
 from jaxlogit.study.store.places import groups, pair_columns, pair_place, pairs, place
 from jaxlogit.study.store.record import Record
@@ -183,7 +179,7 @@ def _fitted(
         cell = enumeration.cell
         y = enumeration.outcomes(start, stop)
         data = DataSets(cell.X, y, cell.trials, cell.weights, cell.offset)
-        for group in _side_by_side(record, cell, data, start):
+        for group in tabulate(record, cell, data, record.methods, start, side_by_side=True):
             numbers = tuple(getattr(group.rows, field) for field in COLUMNS)
             key = label, group.method, group.level, group.term
             found.setdefault(key, []).append((*numbers, group.status))
@@ -192,18 +188,3 @@ def _fitted(
             line = f"{record.name}: {stop:,}/{count:,} outcomes of cell {label}"
             print(line, file=sys.stderr, flush=True)
     return found
-
-
-def _side_by_side(record: Record, cell: Cell, data: DataSets, start: int) -> Iterator[Group]:
-    """`tabulate` with a thread for each estimator: one compiles while another's is traced."""
-    by_estimator: dict[str, list[str]] = {}
-    for method in record.methods:
-        by_estimator.setdefault(method.partition(":")[0], []).append(method)
-
-    def made(methods: list[str]) -> list[Group]:
-        return list(tabulate(record, cell, data, methods, start))
-
-    with ThreadPoolExecutor(len(by_estimator)) as threads:
-        jobs = [threads.submit(copy_context().run, made, m) for m in by_estimator.values()]
-        for job in jobs:
-            yield from job.result()
