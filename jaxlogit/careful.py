@@ -3,8 +3,7 @@
 Under Firth's penalty on the highest of several hills.
 """
 
-from functools import partial
-
+import jax
 import numpy as np
 
 from jaxlogit import hills
@@ -28,15 +27,21 @@ def maxima(
 
     Under Firth's penalty the highest found, from `near` (k, p) too, by default the estimates.
     """
-    n_steps = (np.int32(max_steps),)
-    search = partial(solution.run_rows, peaks=peaks, careful=True)
     if solution.shared.strength is None:
-        return search(_careful_test, models, (constraints, nulls), n_steps)
+        rows, n_steps = (constraints, nulls), (np.int32(max_steps),)
+        return solution.run_rows(_careful_test, models, rows, n_steps, peaks=peaks, careful=True)
     near = solution.coef[models] if near is None else near
     others = hills.elsewhere(solution, models, constraints, nulls)
-    starts = np.concatenate([others, near[:, None]], axis=1)
-    rows = constraints, nulls, starts
-    return search(_highest_test, models, rows, n_steps, searches=1 + starts.shape[1])
+    places = np.concatenate([others, near[:, None]], axis=1)
+    return highest_from(solution, models, constraints, nulls, places, peaks, max_steps)
+
+
+def highest_from(solution: Solution, models, constraints, nulls, places, peaks, max_steps):
+    """The highest restricted maxima to which searches from 0 and `places` (k, s, p) lead."""
+    return solution.run_rows(
+        _highest_test, models, (constraints, nulls, places), (np.int32(max_steps),),
+        peaks=peaks, careful=True, searches=1 + places.shape[1],
+    )  # fmt: skip
 
 
 def ends(
@@ -48,9 +53,9 @@ def ends(
     Where under Firth's penalty another restricted maximum with c'β at an end is higher, the
     search goes on from there.
     """
-    rows, starts = (contrasts, sides, cutoffs), solution.coef[models]
-    search = partial(solution.run_rows, peaks=peaks, careful=True)
-    found = search(_bracketed_end, models, (*rows, starts), method=method, finite=finite)
+    rows = contrasts, sides, cutoffs
+    starts, default = solution.coef[models], np.full(len(models), np.nan)
+    found = bracketed(solution, models, rows, starts, default, method, peaks, finite=finite)
     if solution.shared.strength is None or contrasts.shape[1] == 1:
         return found
     left = np.arange(len(models))
@@ -58,26 +63,45 @@ def ends(
         left = left[found.end.status[left] == Status.CONVERGED]
         if not len(left):
             break
-        coef, height = found.end.coef[left], found.loglik[left]
-        nulls = found.end.value[left, None]
-        others = maxima(
-            solution, models[left], contrasts[left, None], nulls, coef, peaks, SHORT_STEPS
-        )
-        higher = others.loglik > height + SLACK * (1.0 + np.abs(height))
-        higher &= others.status == Status.CONVERGED
-        left, starts = left[higher], others.coef[higher]
+        part = take(found, left)
+        higher, starts = higher_maxima(solution, models[left], contrasts[left], part, peaks)
+        left, starts = left[higher], starts[higher]
         if not len(left):
             break
-        again = search(
-            _bracketed_end, models[left], (*(row[left] for row in rows), starts),
-            method=method, finite=True,
-        )  # fmt: skip
-        n_steps = found.end.n_steps[left] + again.end.n_steps
-        for whole, part in zip(found.end[:5], again.end[:5], strict=True):
-            whole[left] = part
-        found.end.n_steps[left] = n_steps
-        found.user_coef[left], found.loglik[left] = again.user_coef, again.loglik
+        data = take(rows, left)
+        again = bracketed(solution, models[left], data, starts, default[left], method, peaks)
+        again.end.n_steps[:] += found.end.n_steps[left]
+        enter(found, left, again)
     return found
+
+
+def higher_maxima(solution: Solution, models, contrasts, found: Bracketed, peaks):
+    """Which ends have another maximum above them, (k,), and the highest found, (k, p)."""
+    nulls, height = found.end.value[:, None], found.loglik
+    others = maxima(solution, models, contrasts[:, None], nulls, found.end.coef, peaks, SHORT_STEPS)
+    higher = others.loglik > height + SLACK * (1.0 + np.abs(height))
+    return higher & (others.status == Status.CONVERGED), others.coef
+
+
+def bracketed(
+    solution: Solution, models, rows, starts, widths, method: str, peaks, *, finite=True
+) -> Bracketed:
+    """Ends by one search outward from `starts` (k, p), first by `widths` (k,) where not nan."""
+    return solution.run_rows(
+        _bracketed_end, models, (*rows, starts, widths), peaks=peaks, careful=True,
+        method=method, finite=finite,
+    )  # fmt: skip
+
+
+def take(arrays, index):
+    """Rows of all arrays."""
+    return jax.tree.map(lambda a: a[index], arrays)
+
+
+def enter(whole, index, part) -> None:
+    """Put rows of all arrays into their places."""
+    for into, new in zip(jax.tree.leaves(whole), jax.tree.leaves(part), strict=True):
+        into[index] = new
 
 
 def _careful_test(arrays, coef, peak, constraint, null, max_steps):
@@ -88,7 +112,7 @@ def _highest_test(arrays, coef, peak, constraint, null, near, max_steps):
     return core_hypotheses.highest_test(arrays, peak, constraint, null, near, max_steps)
 
 
-def _bracketed_end(arrays, coef, peak, contrast, side, cutoff, start, *, method, finite):
+def _bracketed_end(arrays, coef, peak, contrast, side, cutoff, start, width, *, method, finite):
     return core_ends.bracketed_end(
-        arrays, coef, peak, contrast, side, cutoff, start, method=method, finite=finite
+        arrays, coef, peak, contrast, side, cutoff, start, width, method=method, finite=finite
     )

@@ -87,7 +87,7 @@ def _confirmed_lower(solution: Solution, doubted, constraints, nulls, compared) 
     where = np.nonzero(doubted)
     if not len(where[0]):
         return out
-    found = _near_zero(solution, where[0], constraints[where[1]], nulls[where])
+    found = near_maxima(solution, where[0], constraints[where[1]], nulls[where])
     known, same = compared(where, found)
     out[where] = ~same
     left = np.flatnonzero(same & (found.longest_row > FEW_ROWS))
@@ -104,12 +104,14 @@ def elsewhere(solution: Solution, models, constraints, nulls) -> np.ndarray:
 
     Of `models` (k,), under Firth's penalty: β (k, 2, p), good to about 1e-5 if they end.
     """
-    near = _near_zero(solution, models, constraints, nulls).coef
+    near = near_maxima(solution, models, constraints, nulls).coef
     return np.stack([near, _far_away(solution, models, constraints, nulls, near)[0]], axis=1)
 
 
-def _near_zero(solution: Solution, models, constraints, nulls) -> core_hills.Maximum:
-    return _rows(solution, _near_maximum, models, (constraints, nulls), 1, NEAR_BLOCK)
+def near_maxima(solution: Solution, models, constraints, nulls, near=None) -> core_hills.Maximum:
+    """Restricted maxima from `near` (k, p), by default 0."""
+    near = np.zeros_like(solution.coef[models]) if near is None else near
+    return _rows(solution, _near_maximum, models, (constraints, nulls, near), 1, NEAR_BLOCK)
 
 
 def _far_away(solution: Solution, models, constraints, nulls, near):
@@ -131,17 +133,21 @@ def doubtful(solution: Solution, constraints, drop: np.ndarray) -> np.ndarray:
     """Where l* may have several hills, (B, h), at signed roots (B, h) under C (h, q, p)."""
     if constraints.shape[1] == constraints.shape[2]:  # nothing is left to maximise
         return np.zeros(drop.shape, bool)
-    trusted = np.where(drop <= SEEN, ONE_HILL * np.exp(-FADES * drop), FAR / np.maximum(drop, SEEN))
     assert solution.longest_row is not None
-    return solution.longest_row[:, None] > trusted
+    return solution.longest_row[:, None] > trusted(drop)
+
+
+def trusted(drop):
+    """R up to which one hill is all there is, at signed roots of the drop."""
+    return np.where(drop <= SEEN, ONE_HILL * np.exp(-FADES * drop), FAR / np.maximum(drop, SEEN))
 
 
 def _elsewhere(arrays, *, unroll):
     return core_hills.highest_elsewhere(arrays, unroll=unroll)
 
 
-def _near_maximum(arrays, coef, peak, constraint, null):
-    return core_hills.near_maximum(arrays, peak, constraint, null)
+def _near_maximum(arrays, coef, peak, constraint, null, near):
+    return core_hills.near_maximum(arrays, peak, constraint, null, near)
 
 
 def _far_maximum(arrays, coef, peak, constraint, null, near):

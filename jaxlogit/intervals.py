@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy
 
-from jaxlogit import careful, hills, memory
+from jaxlogit import careful, hills, memory, passages
 from jaxlogit.core import ends as core_ends
 from jaxlogit.core import tails
 from jaxlogit.core.status import Status
@@ -111,6 +111,8 @@ def _inverted_ends(
         lower = hills.short(solution, contrasts, cutoff, method, ends)
         ends.status[lower] = int(Status.NO_BOUND_FOUND)
     _search_carefully(solution, contrasts, cutoff, method, ends, todo, peaks, finite=True)
+    if method == "score" and solution.shared.strength is not None and contrasts.shape[1] > 1:
+        _search_first_passages(solution, contrasts, cutoff, ends, todo, peaks)
     index = solution.separated
     if len(index) and method != "rstar":  # which needs a finite estimate
         infinite = unbounded(solution, contrasts)
@@ -202,6 +204,18 @@ def _search_carefully(
         found = careful.ends(
             solution, where[0], *extra, cutoffs, method, finite=finite, peaks=peaks
         )
+        _enter(ends, where, found.end)
+
+
+def _search_first_passages(solution: Solution, contrasts, cutoff, ends: Ends, todo, peaks) -> None:
+    """Score ends under Firth's penalty that are not found yet, or beyond another."""
+    missed = todo & (ends.status != Status.CONVERGED)
+    where, (rows, _) = _rows(contrasts, todo & ~missed)
+    missed[where] = passages.passed_inside(solution, where[0], rows, cutoff, ends.value[where])
+    where, extra = _rows(contrasts, missed)
+    if len(where[0]):
+        cutoffs = np.full(len(where[0]), cutoff)
+        found = passages.first_passages(solution, where[0], *extra, cutoffs, peaks)
         _enter(ends, where, found.end)
 
 

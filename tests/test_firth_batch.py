@@ -457,6 +457,40 @@ def test_hypotheses_within_an_interval():
     assert far.p_value[0] > 0.05
 
 
+@pytest.mark.parametrize("p, which", [(3, [0, 14, 334, 705]), (4, [118, 428])])
+def test_score_ends_are_the_first_passage(p, which):
+    """Also where the statistic turns back (14, 334), or jumps down before it passes (428).
+
+    A search outward by growing steps finds no end there, or a later one.
+    """
+    data = random_sets(p, 2500)
+    X, Y, weights = (part[which] for part in data)
+    fit = jaxlogit.fit(X, Y, weights=weights, penalty="firth")
+    ends = fit.confint(method="score")
+    by_bracket = fit.confint(method="score", solver="bisection")
+    sets = penalised.sets(X, Y, weights=weights)
+    for side, outward in (("lower", -1), ("upper", 1)):
+        assert np.all(getattr(ends, f"{side}_status") == Status.CONVERGED)
+        end = getattr(ends, side)
+        assert_close(end, getattr(by_bracket, side), fit.std_error)
+        for j in range(p):
+            close = REFERENCE * fit.std_error[:, j]
+            part = (sets, fit.coef, j, end[:, j], outward, CUTOFF, "score", close)
+            assert not np.any(penalised.wrong_ends(*part)), (side, j)
+
+
+def test_score_end_at_a_jump():
+    """Of the statistic past its cutoff, where another hill becomes the higher one."""
+    X, Y, weights = (part[[210] * 2] for part in random_sets(4, 2500))
+    fit = jaxlogit.fit(X, Y, weights=weights, penalty="firth")
+    end, close = fit.confint(method="score").upper[0, 1], 0.01 * fit.std_error[0, 1]
+    inside, outside = (
+        fit.test(method="score", contrasts=[[0.0, 1.0, 0.0, 0.0]], null=[value]).statistic[0]
+        for value in (end - close, end + close)
+    )
+    assert inside + 0.2 < CUTOFF < outside - 0.2
+
+
 def test_two_hills_of_one_height():
     """By a symmetry of the data: a search along it stays on the saddle between them."""
     X, Y, weights = (part[[2493] * 2] for part in random_sets(3, 2500))

@@ -22,6 +22,7 @@ FLOORS = (
     "coordinates hills separated",
     "fitting influence robust",
     "careful covariances",
+    "passages",
     "hypotheses intervals",
     "delta diagnosis predictions profiles",
     "calibrated criteria",

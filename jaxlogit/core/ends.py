@@ -136,11 +136,11 @@ class Bracketed(NamedTuple):
 
 
 def bracketed_end(
-    arrays: Arrays, coef, peak, contrast, side, cutoff, start, *, method: str, finite: bool
+    arrays: Arrays, coef, peak, contrast, side, cutoff, start, width, *, method: str, finite: bool
 ) -> Bracketed:
-    """One interval end by bracketing, outward from `start` (p,).
+    """One interval end by bracketing, outward from `start` (p,), first by `width`.
 
-    Without a finite maximum from a point well inside.
+    Without a finite maximum from a point well inside. A width of nan is half a Wald length at 0.
     """
     model = problem(arrays._replace(correction=None))
     at = partial(evaluate, model.rows, unroll=False)
@@ -154,9 +154,9 @@ def bracketed_end(
         root = higher.outward_root(higher.top(factor, coef, peak, working), target)
     within = evaluator(model.rows, working[None])
     statistic = bracket.profile_root(within, root, coef, target, model.scale, warm=finite)
-    # A first step of half a Wald length at the null curvature: right in size for any model.
+    # The null curvature is right in size for any model.
     flattest = linalg.cholesky(at(jnp.zeros_like(coef)).information, len(coef))
     half = linalg.half_solve(flattest, working)
-    width = jnp.sqrt(cutoff * linalg.dot(half, half))
-    end = bracket.bracket(statistic, start, target, 0.5 * width)
+    usual = 0.5 * jnp.sqrt(cutoff * linalg.dot(half, half))
+    end = bracket.bracket(statistic, start, target, jnp.where(jnp.isnan(width), usual, width))
     return Bracketed(end, model.transform @ end.coef, at(end.coef).loglik)

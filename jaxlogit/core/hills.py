@@ -56,7 +56,8 @@ the first start alone past 56, as many random ones past 86."""
 STRETCHES, STRETCH_STEPS = 9, 6
 LEFT = (1.0 - 2.0 ** np.arange(1.0 - STRETCHES, 1.0)).astype(np.float32)
 GROWTH = np.array([0.0, 1.0] + (STRETCHES - 2) * [2.0], np.float32)
-"""The stretches of a walk: how much is left after each, and how much longer it is than the last."""
+"""The stretches of a walk: what is left of the way after each, and the length of each in units of
+the last one; the first begins where it stands."""
 
 
 def longest_row(rows: Rows, coef, *, unroll: bool = True):
@@ -122,17 +123,17 @@ class Maximum(NamedTuple):
     longest_row: Array
 
 
-def near_maximum(arrays: Arrays, peak, constraint, null, *, unroll: bool = True) -> Maximum:
-    """The restricted maximum under C β = b, (q, p) and (q,), to which a search from near 0 leads.
+def near_maximum(arrays: Arrays, peak, constraint, null, near, *, unroll: bool = True) -> Maximum:
+    """The restricted maximum under C β = b, (q, p) and (q,), to which a search from `near` leads.
 
     Good to about 1e-5; statistics are nan where none was reached, and on a saddle.
     """
     model = problem(arrays)
     constraint = constraint @ model.transform
     at = partial(penalty.evaluate, model.rows, unroll=unroll)
-    rows, narrow_c, narrow_b = in_single((model.rows, constraint, null))
+    rows, narrow_c, narrow_b, near = in_single((model.rows, constraint, null, near))
     roughly = partial(evaluate_augmented, rows, unroll=unroll)
-    start = tests.projected_start(narrow_c, narrow_b)
+    start = tests.onto(near, narrow_c, narrow_b)
     near, n_steps, _ = approach(
         roughly, start, jnp.int32(STEPS), constraint=narrow_c, null=narrow_b
     )
@@ -159,8 +160,7 @@ def far_maximum(arrays: Arrays, coef, constraint, null, near, *, unroll: bool = 
     rows, transform = problem(arrays)[:2]
     assert rows.jeffreys is not None
     constraint = constraint @ transform
-    small, *narrow = in_single((rows, constraint, null, coef, near))
-    narrow_c, narrow_b, estimate, near = narrow
+    small, narrow_c, narrow_b, estimate, near = in_single((rows, constraint, null, coef, near))
     strength, p = small.jeffreys.strength, len(near)
 
     def climb(state, phase):
