@@ -173,7 +173,12 @@ def _local_cluster(count: int | None) -> Iterator[Pool]:
     from dask import config
     from distributed import Client, Nanny, Scheduler, SpecCluster
 
-    settings = {"distributed.scheduler.allowed-failures": 0}  # chunks are handed out again here
+    settings = {
+        "distributed.scheduler.allowed-failures": 0,  # chunks are handed out again here
+        # Dask has its workers hand all memory back to the system at once, MALLOC_TRIM_THRESHOLD_:
+        # to get it again costs a third of a chunk's time.
+        "distributed.nanny.pre-spawn-environ": {},
+    }
     quiet: dict[str, Any] = {"dashboard": False, "silence_logs": logging.CRITICAL}
     own = {"cls": Nanny, "options": {"nthreads": 1, "memory_limit": 0, **quiet}}
     workers = {
