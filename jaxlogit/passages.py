@@ -38,6 +38,8 @@ def passed_inside(solution: Solution, models, contrasts, cutoff: float, values) 
     assert solution.longest_row is not None
     left = np.flatnonzero(solution.longest_row[models] > hills.trusted(np.sqrt(cutoff)))
     for share in INSIDE:
+        if not len(left):
+            break
         nulls = centre[left] + share * (values - centre)[left]
         rows = models[left], contrasts[left, None], nulls[:, None]
         along = hills.near_maxima(solution, *rows, place[left])
