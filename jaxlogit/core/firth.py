@@ -10,6 +10,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from jaxlogit.core import hills, linalg, penalty
+from jaxlogit.core.abreast import last
 from jaxlogit.core.kinds import Array
 from jaxlogit.core.likelihood import in_single, weigh
 from jaxlogit.core.newton import Search, approach, newton, start_search
@@ -49,17 +50,25 @@ def quick_fit(
     start, n_first = first_step(model)
     given = jnp.all(jnp.isfinite(coef))
     start, n_first = jnp.where(given, coef, start), jnp.where(given, 0, n_first)
-    rows = in_single(model.rows) if single else model.rows
-    roughly = partial(evaluate_augmented, rows, unroll=unroll)
-    begin = in_single(start) if single else start
-    near, n_steps, _ = approach(roughly, begin, jnp.int32(APPROACH_STEPS))
-    near = near.astype(start.dtype)
-    kept = penalty.correction(model.rows, near, unroll=unroll)
-    longest = hills.longest_row(model.rows, near, unroll=unroll)  # most of it is computed there
-    at = partial(evaluate, _keep(model, kept), unroll=unroll)
-    begun = n_first + n_steps
-    search = start_search(near)._replace(n_steps=begun)
-    end = newton(at, search, model.scale, begun + max_steps, halving=False)
+
+    def from_start(model: Problem, start, n_first, max_steps):
+        rows = in_single(model.rows) if single else model.rows
+        roughly = partial(evaluate_augmented, rows, unroll=unroll)
+        begin = in_single(start) if single else start
+        near, n_steps, _ = approach(roughly, begin, jnp.int32(APPROACH_STEPS))
+        near = near.astype(start.dtype)
+        kept = penalty.correction(model.rows, near, unroll=unroll)
+        # Most of it is computed there.
+        longest = hills.longest_row(model.rows, near, unroll=unroll)
+        at = partial(evaluate, _keep(model, kept), unroll=unroll)
+        begun = n_first + n_steps
+        search = start_search(near)._replace(n_steps=begun)
+        end = newton(at, search, model.scale, begun + max_steps, halving=False)
+        return end, kept, longest
+
+    arguments = model, start, n_first, max_steps
+    found = last(from_start, *arguments) if model.rows.turned else from_start(*arguments)
+    end, kept, longest = found
     done = end.status == Status.CONVERGED
     return _found(model, end, jnp.where(done, end.status, jnp.int32(UNDECIDED)), kept, longest)
 

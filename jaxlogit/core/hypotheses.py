@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxlogit.core import hills, linalg, tests
+from jaxlogit.core.abreast import abreast
 from jaxlogit.core.kinds import Array
 from jaxlogit.core.likelihood import in_single
 from jaxlogit.core.newton import NEAR, VERY_NEAR, approach, is_flat
@@ -50,28 +51,33 @@ def quick_tests(
     ratio alone is found, sooner.
     """
     model = problem(arrays)
-    at = partial(evaluate, model.rows, unroll=unroll)
-    factor = linalg.cholesky(at(coef).information, coef.shape[0])
+    best = evaluate(model.rows, coef, unroll=unroll)
 
-    def one_test(constraint, null):
+    def one_test(common, own):
+        rows, scale, information, coef, peak, max_steps = common
+        constraint, null = own
+        at = partial(evaluate, rows, unroll=unroll)
+        factor = linalg.cholesky(information, coef.shape[0])
         start = tests.tangent_start(factor, coef, constraint, null)
-        begun = model
         if single and constraint.shape[0] < coef.shape[0]:
-            roughly = partial(evaluate, in_single(model.rows), unroll=unroll)
+            roughly = partial(evaluate, in_single(rows), unroll=unroll)
             small = in_single((start, constraint, null))
             near, _, length = approach(
                 roughly, small[0], jnp.int32(SINGLE_STEPS), constraint=small[1], null=small[2],
-                near=NEAR if model.scale.slow is None else VERY_NEAR,
+                near=NEAR if scale.slow is None else VERY_NEAR,
             )  # fmt: skip
             start = tests.onto(near.astype(start.dtype), constraint, null)
-            if model.scale.slow is not None:
-                slow = length.astype(start.dtype)
-                begun = model._replace(scale=model.scale._replace(slow=slow))
+            if scale.slow is not None:
+                scale = scale._replace(slow=length.astype(start.dtype))
         return _tested(
-            at, begun, peak, start, constraint, null, max_steps, halving=False, height=height
+            at, scale, peak, start, constraint, null, max_steps, halving=False, height=height
         )
 
-    return jax.vmap(one_test)(constraints @ model.transform, nulls)
+    common = (model.rows, model.scale, best.information, coef, peak, max_steps)
+    own = constraints @ model.transform, nulls
+    if model.rows.shared:
+        return abreast(one_test, common, own)
+    return jax.vmap(partial(one_test, common))(own)
 
 
 def careful_test(arrays: Arrays, peak, constraint, null, max_steps) -> Tested:
@@ -79,7 +85,7 @@ def careful_test(arrays: Arrays, peak, constraint, null, max_steps) -> Tested:
     model = problem(arrays)
     working = constraint @ model.transform
     at, start = partial(evaluate, model.rows, unroll=False), tests.projected_start(working, null)
-    return _tested(at, model, peak, start, working, null, max_steps, halving=True)
+    return _tested(at, model.scale, peak, start, working, null, max_steps, halving=True)
 
 
 def highest_test(arrays: Arrays, peak, constraint, null, near, max_steps) -> Tested:
@@ -93,7 +99,7 @@ def highest_test(arrays: Arrays, peak, constraint, null, near, max_steps) -> Tes
 
     def from_near(start):
         start = hills.beside_saddle(model.rows, tests.onto(start, working, null), working)
-        return _tested(at, model, peak, start, working, null, max_steps, halving=True)
+        return _tested(at, model.scale, peak, start, working, null, max_steps, halving=True)
 
     found = jax.vmap(from_near)(jnp.concatenate([jnp.zeros_like(near[:1]), near]))
     best = jnp.argmax(jnp.where(found.status == Status.CONVERGED, found.loglik, -jnp.inf))
@@ -101,14 +107,14 @@ def highest_test(arrays: Arrays, peak, constraint, null, near, max_steps) -> Tes
 
 
 def _tested(
-    at, model, peak, start, constraint, null, max_steps, *, halving, height=False
+    at, scale, peak, start, constraint, null, max_steps, *, halving, height=False
 ) -> Tested:
     p = start.shape[0]
     if constraint.shape[0] == p:  # C fixes every coefficient: nothing is left to maximise
         end_coef, status = start, jnp.int32(Status.CONVERGED)
     else:
         end = tests.restricted_maximum(
-            at, start, constraint, null, model.scale, max_steps, halving=halving, height=height
+            at, start, constraint, null, scale, max_steps, halving=halving, height=height
         )
         # Where the nuisance part is separated the supremum is reached in the limit.
         lost = end.status == Status.STEP_HALVING_FAILED

@@ -7,6 +7,7 @@ LAPACK: for p above `UNROLL_LIMIT`, and for the careful searches of a few models
 take longer to compile unrolled than to run.
 """
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -17,6 +18,7 @@ from jaxlogit.core.kinds import Array
 from jaxlogit.core.traced import traced
 
 VANISHED = 1e-12  # of the largest eigenvalue: an information that is all rounding
+PIVOTS = 4  # multiplied before one logarithm, within the range of single precision; 8 in double
 UNROLL_LIMIT = 16  # p**3/6 scalar operations: compile time grows faster than speed beyond
 
 
@@ -51,6 +53,25 @@ def column_products(design: np.ndarray) -> np.ndarray:
     """Products of all pairs of columns of a design (n, p), in packed order, (p(p+1)/2, n)."""
     p = design.shape[1]
     return np.stack([design[:, i] * design[:, j] for j in range(p) for i in range(j, p)])
+
+
+@jax.custom_batching.custom_vmap
+def _stack(*numbers):
+    return jnp.stack(numbers)
+
+
+@_stack.def_vmap
+def _stack_many(size, in_batched, *numbers):
+    numbers = [
+        number if many else jnp.broadcast_to(number, (size, *jnp.shape(number)))
+        for number, many in zip(numbers, in_batched, strict=True)
+    ]
+    return jnp.moveaxis(jax.lax.optimization_barrier(jnp.stack(numbers)), 1, 0), True
+
+
+def stack(numbers):
+    """Numbers, or arrays, as one array; in memory models are last: see `abreast`."""
+    return _stack(*numbers)
 
 
 def pack(matrix):
@@ -156,7 +177,7 @@ def back_solve(factor: Factor, half):
         for k in range(i + 1, p):
             value = value - factor.lower[i][k - i] * out[k]
         out[i] = value * factor.inverse_diagonal[i]
-    return jnp.stack(out)
+    return stack(out)
 
 
 def solve(factor: Factor, vector):
@@ -166,7 +187,7 @@ def solve(factor: Factor, vector):
 
 def vector(a):
     """A vector as an array, be it an array or a list of scalars."""
-    return jnp.stack(a) if isinstance(a, list) else a
+    return stack(a) if isinstance(a, list) else a
 
 
 def dot(a, b):
@@ -195,7 +216,10 @@ def log_determinant(factor: Factor):
     """log|H|, from the diagonal of its factor."""
     if not factor.unrolled:
         return -2.0 * jnp.sum(jnp.log(factor.inverse_diagonal))
-    return -2.0 * sum(jnp.log(value) for value in factor.inverse_diagonal)
+    roots = factor.inverse_diagonal
+    together = PIVOTS if jnp.finfo(roots[0].dtype).bits < 64 else 2 * PIVOTS
+    groups = [roots[i : i + together] for i in range(0, len(roots), together)]
+    return -2.0 * sum(jnp.log(math.prod(group[1:], start=group[0])) for group in groups)
 
 
 @traced("p")
@@ -205,7 +229,7 @@ def packed_inverse(factor: Factor, p: int):
         return inverse(factor, p)
     columns = _inverse_lower(factor)
     pairs = [(i, j) for j in range(p) for i in range(j, p)]
-    return jnp.stack([sum(columns[i][k] * columns[j][k] for k in range(i, p)) for i, j in pairs])
+    return stack([sum(columns[i][k] * columns[j][k] for k in range(i, p)) for i, j in pairs])
 
 
 def _inverse_lower(factor: Factor) -> list[dict]:

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxlogit.core import linalg, separation
+from jaxlogit.core.abreast import last
 from jaxlogit.core.kinds import Array
 from jaxlogit.core.lbfgs import lbfgs
 from jaxlogit.core.likelihood import (
@@ -86,16 +87,21 @@ def quick_fit(
     start, n_first = first_step(model)
     begun = jnp.all(jnp.isfinite(coef))
     start, n_first = jnp.where(begun, coef, start), jnp.where(begun, 0, n_first)
-    at = partial(evaluate, model.rows, unroll=unroll)
-    if single:
-        roughly = partial(evaluate, in_single(model.rows), unroll=unroll)
-        near, n_single, _ = approach(roughly, in_single(start), budget.single)
-        start = jnp.where(n_single > 0, near.astype(start.dtype), start)
-        n_first = n_first + n_single
-    max_steps = n_first + budget.double
-    search = start_search(start)._replace(n_steps=n_first)
-    bend = partial(score_bend, model.rows) if single else None
-    end = newton(at, search, model.scale, max_steps, bend=bend, halving=False)
+
+    def from_start(model: Problem, start, n_first, budget: Budget) -> Search:
+        at = partial(evaluate, model.rows, unroll=unroll)
+        if single:
+            roughly = partial(evaluate, in_single(model.rows), unroll=unroll)
+            near, n_single, _ = approach(roughly, in_single(start), budget.single)
+            start = jnp.where(n_single > 0, near.astype(start.dtype), start)
+            n_first = n_first + n_single
+        max_steps = n_first + budget.double
+        search = start_search(start)._replace(n_steps=n_first)
+        bend = partial(score_bend, model.rows) if single else None
+        return newton(at, search, model.scale, max_steps, bend=bend, halving=False)
+
+    arguments = model, start, n_first, budget
+    end = last(from_start, *arguments) if model.rows.turned else from_start(*arguments)
     done = end.status == Status.CONVERGED
     status = jnp.where(done, end.status, jnp.int32(UNDECIDED))
     return _found(model, end.coef, status, end.n_steps)

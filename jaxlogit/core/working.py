@@ -119,9 +119,10 @@ def problem(arrays: Arrays) -> Problem:
         score_total = columns @ successes
         offset_total = None if offset is None else successes @ offset
     assert score_total is not None
+    by_row = None if arrays.products is None else jax.lax.optimization_barrier(arrays.products.T)
     rows = Rows(
-        design, score_total, arrays.products, columns, total, offset, offset_total, free, beside,
-        prior, jeffreys,
+        design, score_total, arrays.products, by_row, columns, total, offset, offset_total, free,
+        beside, prior, jeffreys,
     )  # fmt: skip
     reach = row_reach(rows)
     slow = None if jeffreys is None else jnp.asarray(jnp.inf, dtype)

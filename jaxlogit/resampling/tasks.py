@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxlogit.core import firth, linalg, resample, sandwich, tasks
+from jaxlogit.core.abreast import last
 from jaxlogit.core.likelihood import across, in_single, linear_predictor, row_derivatives, weigh
 from jaxlogit.core.newton import newton_step
 from jaxlogit.core.resample import Layout, Source
@@ -42,10 +43,13 @@ def quick_fit(lane, shared, *, layout, weighs, unroll, single):
 def first_fit(number, shared, *, layout, weighs, unroll, single):
     """A fit by maximum likelihood from the estimate of the data, which all replicates share."""
     arrays, source, start, budget = shared
-    replicate = _replicate(arrays, source, number, layout, weighs)
-    begin = _after_a_free_step(replicate, start, unroll)
-    found = tasks.quick_fit(replicate, begin, budget, unroll=unroll, single=single)
-    return Found(found.coef, found.user_coef, found.status)
+
+    def from_estimate(replicate: Arrays):
+        begin = _after_a_free_step(replicate, start, unroll)
+        found = tasks.quick_fit(replicate, begin, budget, unroll=unroll, single=single)
+        return Found(found.coef, found.user_coef, found.status)
+
+    return last(from_estimate, _replicate(arrays, source, number, layout, weighs))
 
 
 def _after_a_free_step(replicate: Arrays, start, unroll: bool):
@@ -82,7 +86,8 @@ def drawn(number, source, *, layout, draw):
 def step(number, shared, *, layout):
     """The estimate and one Newton step on scores with random multipliers, (p,)."""
     source, estimate, influence = shared
-    return estimate + influence @ resample.unit_weights(source, number, layout)
+    multipliers = resample.unit_weights(source, number, layout)
+    return last(lambda drawn: estimate + influence @ drawn, multipliers)
 
 
 def std_error(lane, shared, *, layout, weighs, function, unroll):
