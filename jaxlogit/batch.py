@@ -26,6 +26,7 @@ LARGEST_BLOCK = 4096
 SMALL_BLOCKS = (1, 16, 272)  # few sizes, so that few shapes are compiled
 CAREFUL_BLOCK = 16  # searches: a block runs as long as its slowest; padding is searched too
 MANY_BLOCKS = 6
+WINDOWS = 4  # in a block whose slow searches are put together: see `core.windows`
 # The work of so few models with so few numbers in their row arrays takes some hundredths of a
 # second however it is compiled, and compiling it well takes seconds. What is left of many models
 # may come again and again: it is compiled well after so many times.
@@ -67,6 +68,13 @@ def _accelerator_budget() -> int:
     if left is None:
         return ACCELERATOR_ELEMENTS
     return min(ACCELERATOR_ELEMENTS, 1 << max(0, (left // (8 * BLOCK_ARRAYS)).bit_length() - 1))
+
+
+def windows(n_models: int, size: int) -> int:
+    """How many times `size` a block may be, so that enough blocks are left for all cores."""
+    if jax.default_backend() != "cpu":
+        return 1
+    return int(np.clip(n_models // (MANY_BLOCKS * size), 1, WINDOWS))
 
 
 def _suited(largest: int, searches: int) -> int:

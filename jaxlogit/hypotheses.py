@@ -241,10 +241,12 @@ def _settle_separated(solution: Solution, constraints, nulls, found: Tested) -> 
         whole[model, term] = value[good]
 
 
-def _quick_tests(arrays, coef, peak, constraints, nulls, max_steps, *, unroll, single, height):
+def _quick_tests(
+    arrays, coef, peak, constraints, nulls, max_steps, *, unroll, single, height, width=None
+):
     return core_hypotheses.quick_tests(
         arrays, coef, peak, constraints, nulls, max_steps,
-        unroll=unroll, single=single, height=height,
+        unroll=unroll, single=single, height=height, width=width,
     )  # fmt: skip
 
 

@@ -149,10 +149,11 @@ def _unsettled(found) -> np.ndarray:
     return np.any(found[0].status != Status.CONVERGED, axis=(1, 2))
 
 
-def _quick_ends(arrays, coef, contrasts, cutoff, max_steps, *, method, unroll, single):
+def _quick_ends(arrays, coef, contrasts, cutoff, max_steps, *, method, unroll, single, width):
     found, peak = core_ends.quick_ends(
-        arrays, coef, contrasts, cutoff, max_steps, method=method, unroll=unroll, single=single
-    )
+        arrays, coef, contrasts, cutoff, max_steps, method=method, unroll=unroll, single=single,
+        width=width,
+    )  # fmt: skip
     return found._replace(coef=None, multiplier=None, length=None), peak
 
 

@@ -175,20 +175,22 @@ class Solution:
     ) -> Iterator[tuple[np.ndarray, Any]]:
         """Passes of a task that takes a number of steps last: models, and what it gives for them.
 
-        A block takes as many steps as its slowest search. Under Firth's penalty few models take
-        many: all get the first number of `steps`, and those that `unsettled` names start again
-        with the second, in the same compiled form.
+        A block is some windows long (`core.windows`), and the `width` of one is the task's option.
+        Under Firth's penalty few models take many steps: all get the first number of `steps`, and
+        those that `unsettled` names start again with the second, in the same compiled form.
         """
         if self.shared.strength is None or len(index) <= FEW:
             steps = steps[-1:]
         part = self.part or len(index) < len(self.status)
         size = batch.block_size(len(index), self.elements(searches), part, searches)
+        width = size * searches
+        windows = batch.windows(len(index), size)
         unroll = len(index) > FEW
         for n_steps in steps:
             every = None if len(index) == len(self.status) else index
             found = self.run(
-                task, (*common, np.int32(n_steps)), index=every, searches=searches, size=size,
-                unroll=unroll, **options,
+                task, (*common, np.int32(n_steps)), index=every, searches=searches,
+                size=size * windows, unroll=unroll, width=width, **options,
             )  # fmt: skip
             yield index, found
             index = index[unsettled(found)]

@@ -14,7 +14,7 @@ U = −λc and λ²·c'I⁻¹c = χ², with the derivative of c'I⁻¹c by autod
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -89,6 +89,8 @@ def lambda_step(
     scale: Scale,
     max_steps,
     tolerance=BOUND_ERROR,
+    *,
+    loop: Callable[..., Any] = jax.lax.while_loop,
 ) -> Bound:
     """End of the profile-likelihood interval, from a start (p,) with peak l(β̂).
 
@@ -121,7 +123,7 @@ def lambda_step(
             state.n_steps + 1,
         )
 
-    return walk(advance, coef, jnp.zeros((), coef.dtype), target, max_steps)
+    return walk(advance, coef, jnp.zeros((), coef.dtype), target, max_steps, loop)
 
 
 def score_step(
@@ -133,6 +135,8 @@ def score_step(
     scale: Scale,
     max_steps,
     tolerance=BOUND_ERROR,
+    *,
+    loop: Callable[..., Any] = jax.lax.while_loop,
 ) -> Bound:
     """End of the score interval, from a start β (p,) and its multiplier λ."""
     p = coef.shape[0]
@@ -174,7 +178,7 @@ def score_step(
             state.n_steps + 1,
         )
 
-    return walk(advance, coef, multiplier, target, max_steps)
+    return walk(advance, coef, multiplier, target, max_steps, loop)
 
 
 def _rest(state: Walk, length, scale: Scale, noise):
@@ -202,7 +206,9 @@ def walk_status(usable, proved):
     return jnp.where(usable, jnp.where(proved, found, jnp.int32(RUNNING)), lost)
 
 
-def walk(advance: Callable[[Walk], Walk], coef, multiplier, target: Target, max_steps) -> Bound:
+def walk(
+    advance: Callable[[Walk], Walk], coef, multiplier, target: Target, max_steps, loop
+) -> Bound:
     """Advance until a search is proved, lost or out of steps."""
     start = Walk(
         coef,
@@ -212,7 +218,7 @@ def walk(advance: Callable[[Walk], Walk], coef, multiplier, target: Target, max_
         jnp.int32(RUNNING),
         jnp.int32(0),
     )
-    end = jax.lax.while_loop(
+    end = loop(
         lambda state: (state.status == RUNNING) & (state.n_steps < max_steps), advance, start
     )
     found = end.status == Status.CONVERGED

@@ -18,6 +18,7 @@ from jaxlogit.core.newton import Scale
 from jaxlogit.core.penalty import evaluate, evaluator
 from jaxlogit.core.status import Status
 from jaxlogit.core.tasks import SINGLE_STEPS
+from jaxlogit.core.windows import windowed
 from jaxlogit.core.working import Arrays, problem, with_absent
 
 SIDES = (-1.0, 1.0)
@@ -35,16 +36,20 @@ def quick_ends(
     method: str,
     unroll: bool = True,
     single: bool = False,
+    width: int | None = None,
 ) -> tuple[Bound, jax.Array]:
     """Both interval ends of each contrast (q, p), fields (q, 2, …), lower end first; and l(β̂).
 
     `method` is "lr", "score" or "rstar"; from the Wald end along the tangent of the profile path.
     With `single` the first steps are made in single precision; the certificate is always double.
+    `width`: see `windows`.
     """
     model, absent = with_absent(arrays, problem(arrays))
 
+    loop = windowed(width if model.rows.shared else None)
+
     def walk(*args):
-        return WALKS[method](*args, unroll=unroll)
+        return WALKS[method](*args, unroll=unroll, loop=loop)
 
     best = evaluate(model.rows, coef, unroll=unroll)
     factor = linalg.cholesky(best.information, coef.shape[0])
@@ -92,21 +97,29 @@ def quick_ends(
     return found, best.loglik + absent
 
 
-def _lr_walk(rows: Rows, scale: Scale, top, target, start, max_steps, tolerance, *, unroll):
+def _lr_walk(rows: Rows, scale: Scale, top, target, start, max_steps, tolerance, *, unroll, loop):
     at = partial(evaluate, rows, unroll=unroll)
-    return bounds.lambda_step(at, start[0], top.loglik, target, scale, max_steps, tolerance)
+    return bounds.lambda_step(
+        at, start[0], top.loglik, target, scale, max_steps, tolerance, loop=loop
+    )
 
 
-def _score_walk(rows: Rows, scale: Scale, top, target, start, max_steps, tolerance, *, unroll):
+def _score_walk(
+    rows: Rows, scale: Scale, top, target, start, max_steps, tolerance, *, unroll, loop
+):
     at = partial(evaluate, rows, unroll=unroll)
     derivative = partial(information_derivative, rows)
     coef, multiplier = start
-    return bounds.score_step(at, derivative, coef, multiplier, target, scale, max_steps, tolerance)
+    return bounds.score_step(
+        at, derivative, coef, multiplier, target, scale, max_steps, tolerance, loop=loop
+    )
 
 
-def _rstar_walk(rows: Rows, scale: Scale, top, target, start, max_steps, tolerance, *, unroll):
+def _rstar_walk(
+    rows: Rows, scale: Scale, top, target, start, max_steps, tolerance, *, unroll, loop
+):
     data = (rows, start[0], start[1], top, target, scale)
-    return higher.rstar_step(*data, max_steps, tolerance, unroll=unroll)
+    return higher.rstar_step(*data, max_steps, tolerance, unroll=unroll, loop=loop)
 
 
 WALKS = {"lr": _lr_walk, "score": _score_walk, "rstar": _rstar_walk}

@@ -17,6 +17,7 @@ Davison and Reid (2007), Applied Asymptotics, sections 2.4 and 8.6.
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -132,7 +133,7 @@ def _adjustment(best: Top, gap, root, factor: linalg.Factor, variance):
 
 def rstar_step(
     rows: Rows, coef, multiplier, best: Top, target: Target, scale: Scale, max_steps, tolerance,
-    *, unroll: bool,
+    *, unroll: bool, loop=jax.lax.while_loop,
 ) -> Bound:  # fmt: skip
     """Where r* = ∓z, from a start β and its λ: Newton's method on U(β) = −λc and on r*.
 
@@ -172,7 +173,7 @@ def rstar_step(
         coef = state.coef + start + new * tangent
         return Walk(coef, new, length, error, status, state.n_steps + 1)
 
-    return walk(advance, coef, multiplier, target, max_steps)
+    return walk(advance, coef, multiplier, target, max_steps, loop)
 
 
 def _determinant_gradient(rows: Rows, coef, spread, tangent, variance):

@@ -18,6 +18,7 @@ from jaxlogit.core.newton import NEAR, VERY_NEAR, approach, is_flat
 from jaxlogit.core.penalty import evaluate, evaluator
 from jaxlogit.core.status import Status
 from jaxlogit.core.tasks import SINGLE_STEPS, UNDECIDED
+from jaxlogit.core.windows import windowed
 from jaxlogit.core.working import Arrays, problem
 
 SPENT = 1e-10  # squared decrement at which a failed search had nothing left to gain
@@ -44,14 +45,16 @@ def quick_tests(
     unroll: bool = True,
     single: bool = False,
     height: bool = False,
+    width: int | None = None,
 ) -> Tested:
     """Restricted maxima of hypotheses C β = b, (h, q, p) and (h, q), from the tangent.
 
     With `single` the first steps are made in single precision. With `height` the likelihood
-    ratio alone is found, sooner.
+    ratio alone is found, sooner. `width`: see `windows`.
     """
     model = problem(arrays)
     best = evaluate(model.rows, coef, unroll=unroll)
+    loop = windowed(width if model.rows.shared else None)
 
     def one_test(common, own):
         rows, scale, information, coef, peak, max_steps = common
@@ -64,14 +67,15 @@ def quick_tests(
             small = in_single((start, constraint, null))
             near, _, length = approach(
                 roughly, small[0], jnp.int32(SINGLE_STEPS), constraint=small[1], null=small[2],
-                near=NEAR if scale.slow is None else VERY_NEAR,
+                near=NEAR if scale.slow is None else VERY_NEAR, loop=loop,
             )  # fmt: skip
             start = tests.onto(near.astype(start.dtype), constraint, null)
             if scale.slow is not None:
                 scale = scale._replace(slow=length.astype(start.dtype))
         return _tested(
-            at, scale, peak, start, constraint, null, max_steps, halving=False, height=height
-        )
+            at, scale, peak, start, constraint, null, max_steps, halving=False, height=height,
+            loop=loop,
+        )  # fmt: skip
 
     common = (model.rows, model.scale, best.information, coef, peak, max_steps)
     own = constraints @ model.transform, nulls
@@ -107,15 +111,17 @@ def highest_test(arrays: Arrays, peak, constraint, null, near, max_steps) -> Tes
 
 
 def _tested(
-    at, scale, peak, start, constraint, null, max_steps, *, halving, height=False
-) -> Tested:
+    at, scale, peak, start, constraint, null, max_steps, *, halving, height=False,
+    loop=jax.lax.while_loop,
+) -> Tested:  # fmt: skip
     p = start.shape[0]
     if constraint.shape[0] == p:  # C fixes every coefficient: nothing is left to maximise
         end_coef, status = start, jnp.int32(Status.CONVERGED)
     else:
         end = tests.restricted_maximum(
-            at, start, constraint, null, scale, max_steps, halving=halving, height=height
-        )
+            at, start, constraint, null, scale, max_steps, halving=halving, height=height,
+            loop=loop,
+        )  # fmt: skip
         # Where the nuisance part is separated the supremum is reached in the limit.
         lost = end.status == Status.STEP_HALVING_FAILED
         spent = is_flat(end) | (lost & (end.decrement < SPENT))

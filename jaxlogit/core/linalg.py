@@ -199,7 +199,9 @@ def dot(a, b):
 
 def rows_dot(matrix, vector):
     """Mv for a few rows, written as sums: products of such a size under `vmap` are slow loops."""
-    return jnp.sum(matrix * vector[None, :], axis=1)
+    if not unrolls(matrix.shape[1]):
+        return jnp.sum(matrix * vector[None, :], axis=1)
+    return sum(matrix[:, j] * vector[j] for j in range(matrix.shape[1]))  # nor is a sum over p fast
 
 
 @traced("p")

@@ -18,7 +18,7 @@ Compare Bach (2010), Electronic Journal of Statistics 4:384–414, section 2
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -178,6 +178,7 @@ def newton(
     bend: Callable[[Array, Array], Array] | None = None,
     halving: bool,
     height: bool = False,
+    loop: Callable[..., Any] = jax.lax.while_loop,
 ) -> Search:
     """Maximise a log-likelihood from `search.coef`, which must satisfy the constraint.
 
@@ -199,6 +200,8 @@ def newton(
     height : bool
         The log-likelihood at the maximum is wanted, as `origin_loglik`, and the place need not be
         exact: its error enters squared.
+    loop : callable
+        What goes from step to step, with the arguments of `jax.lax.while_loop`.
 
     Returns
     -------
@@ -260,12 +263,13 @@ def newton(
         fell = ~(at.loglik >= state.origin_loglik - jnp.where(jnp.isfinite(slack), slack, 0.0))
         return _select(fell | ~usable, _go_back(state), moved)
 
-    return jax.lax.while_loop(unfinished, advance, search)
+    return loop(unfinished, advance, search)
 
 
 def approach(
     evaluate: Callable[[Array], Evaluation], start, max_steps, *,
     constraint=None, null=None, near=NEAR, share: Callable[[Array], Array] | None = None,
+    loop: Callable[..., Any] = jax.lax.while_loop,
 ):  # fmt: skip
     """Plain Newton steps from a start (p,), until the next would be a rounding error long.
 
@@ -297,7 +301,7 @@ def approach(
         return coef + step, squared, n_steps + 1
 
     begin = (start, jnp.asarray(jnp.inf, start.dtype), jnp.int32(0))
-    coef, squared, n_steps = jax.lax.while_loop(unfinished, advance, begin)
+    coef, squared, n_steps = loop(unfinished, advance, begin)
     arrived = jnp.all(jnp.isfinite(coef))
     length = jnp.where(arrived, jnp.sqrt(squared), jnp.inf)
     return jnp.where(arrived, coef, start), n_steps, length

@@ -10,6 +10,7 @@ each compared with chi-square on q degrees of freedom.
 Source: Cox and Hinkley (1974), Theoretical Statistics, section 9.3.
 """
 
+import jax
 import jax.numpy as jnp
 
 from jaxlogit.core import linalg
@@ -53,12 +54,13 @@ def onto(coef, constraint, null):
 
 
 def restricted_maximum(
-    evaluate, start, constraint, null, scale: Scale, max_steps, *, halving: bool, height=False
-) -> Search:
+    evaluate, start, constraint, null, scale: Scale, max_steps, *, halving: bool, height=False,
+    loop=jax.lax.while_loop,
+) -> Search:  # fmt: skip
     """β̃: the maximum under C β = b from a start that satisfies it."""
     return newton(
         evaluate, start_search(start), scale, max_steps,
-        constraint=constraint, null=null, halving=halving, height=height,
+        constraint=constraint, null=null, halving=halving, height=height, loop=loop,
     )  # fmt: skip
 
 
