@@ -27,6 +27,7 @@ SMALL_BLOCKS = (1, 16, 272)  # few sizes, so that few shapes are compiled
 CAREFUL_BLOCK = 16  # searches: a block runs as long as its slowest; padding is searched too
 MANY_BLOCKS = 6
 WINDOWS = 4  # in a block whose slow searches are put together: see `core.windows`
+LEAST_BLOCKS = 3
 # The work of so few models with so few numbers in their row arrays takes some hundredths of a
 # second however it is compiled, and compiling it well takes seconds. What is left of many models
 # may come again and again: it is compiled well after so many times.
@@ -71,10 +72,14 @@ def _accelerator_budget() -> int:
 
 
 def windows(n_models: int, size: int) -> int:
-    """How many times `size` a block may be, so that enough blocks are left for all cores."""
-    if jax.default_backend() != "cpu":
-        return 1
-    return int(np.clip(n_models // (MANY_BLOCKS * size), 1, WINDOWS))
+    """How many times `size` a block of searches may be, see `core.windows`; 0: without windows.
+
+    So that enough blocks are left for the cores. One or `WINDOWS`, since each other number would be
+    a program more. A loop with windows takes longer to compile.
+    """
+    if jax.default_backend() != "cpu" or forms.in_a_hurry():
+        return 0
+    return WINDOWS if n_models >= LEAST_BLOCKS * WINDOWS * size else 1
 
 
 def _suited(largest: int, searches: int) -> int:

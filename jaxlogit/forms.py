@@ -214,6 +214,11 @@ def hurried(wanted: bool = True) -> Iterator[None]:
         _pace.reset(before)
 
 
+def in_a_hurry() -> bool:
+    """Whether all that is compiled now is compiled quickly."""
+    return _pace.get() == math.inf
+
+
 def quick_uses(otherwise: float) -> float:
     """How often a form may be used that was compiled quickly: as `hurried` says, or otherwise."""
     asked = _pace.get()

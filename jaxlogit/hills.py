@@ -132,8 +132,9 @@ def _rows(solution: Solution, task, models, rows, searches: int, block: int, *, 
         size = batch.block_size(len(models), elements, True, searches, careful=True)
     if not windows:
         return solution.run_rows(task, models, rows, searches=searches, size=size)
-    long = size * batch.windows(len(models), size)
-    return solution.run_rows(task, models, rows, searches=searches, size=long, width=size)
+    count = batch.windows(len(models), size)
+    options = {"size": size * max(1, count), "width": size if count else None}
+    return solution.run_rows(task, models, rows, searches=searches, **options)
 
 
 def doubtful(solution: Solution, constraints, drop: np.ndarray) -> np.ndarray:

@@ -183,14 +183,14 @@ class Solution:
             steps = steps[-1:]
         part = self.part or len(index) < len(self.status)
         size = batch.block_size(len(index), self.elements(searches), part, searches)
-        width = size * searches
-        windows = batch.windows(len(index), size)
         unroll = len(index) > FEW
+        windows = batch.windows(len(index), size) if unroll else 0
+        width = size * searches if windows else None
         for n_steps in steps:
             every = None if len(index) == len(self.status) else index
             found = self.run(
                 task, (*common, np.int32(n_steps)), index=every, searches=searches,
-                size=size * windows, unroll=unroll, width=width, **options,
+                size=size * max(1, windows), unroll=unroll, width=width, **options,
             )  # fmt: skip
             yield index, found
             index = index[unsettled(found)]

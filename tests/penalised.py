@@ -93,7 +93,7 @@ def maximum(data: Sets, start=None, held=None, values=None, *, settled=True) -> 
             score, exact, safe = derivatives(part, at)
         if not settled:  # out of the numbers' range
             use = np.isfinite(exact + safe).all(axis=(1, 2))
-            use &= np.all(np.einsum("bii->bi", safe) > 0, axis=1)
+            use &= np.all(np.einsum("bii->bi", safe) > 1e-250, axis=1)
             active, at, part = active[use], at[use], part.some(use)
             score, exact, safe = score[use], exact[use], safe[use]
         matrix = exact[:, free][:, :, free]
