@@ -111,8 +111,7 @@ def elsewhere(solution: Solution, models, constraints, nulls) -> np.ndarray:
 def near_maxima(solution: Solution, models, constraints, nulls, near=None) -> core_hills.Maximum:
     """Restricted maxima from `near` (k, p), by default 0."""
     near = np.zeros_like(solution.coef[models]) if near is None else near
-    rows = constraints, nulls, near
-    return _rows(solution, _near_maximum, models, rows, 1, NEAR_BLOCK, windows=True)
+    return _rows(solution, _near_maximum, models, (constraints, nulls, near), 1, NEAR_BLOCK)
 
 
 def _far_away(solution: Solution, models, constraints, nulls, near):
@@ -120,21 +119,14 @@ def _far_away(solution: Solution, models, constraints, nulls, near):
     return _rows(solution, _far_maximum, models, (constraints, nulls, near), searches, FAR_BLOCK)
 
 
-def _rows(solution: Solution, task, models, rows, searches: int, block: int, *, windows=False):
-    """As `Solution.run_rows`; of many models in blocks of one size, however many are searched.
-
-    With `windows` a block is some times as long, and the task's `width` says how long else.
-    """
+def _rows(solution: Solution, task, models, rows, searches: int, block: int):
+    """As `Solution.run_rows`; of many models in blocks of one size, however many are searched."""
     elements = solution.elements(searches)
     if len(solution.status) > FEW:
         size = min(block, batch.block_size(MANY, elements, True, searches))
     else:
         size = batch.block_size(len(models), elements, True, searches, careful=True)
-    if not windows:
-        return solution.run_rows(task, models, rows, searches=searches, size=size)
-    count = batch.windows(len(models), size)
-    options = {"size": size * max(1, count), "width": size if count else None}
-    return solution.run_rows(task, models, rows, searches=searches, **options)
+    return solution.run_rows(task, models, rows, searches=searches, size=size)
 
 
 def doubtful(solution: Solution, constraints, drop: np.ndarray) -> np.ndarray:
@@ -154,8 +146,8 @@ def _elsewhere(arrays, *, unroll):
     return core_hills.highest_elsewhere(arrays, unroll=unroll)
 
 
-def _near_maximum(arrays, coef, peak, constraint, null, near, *, width):
-    return core_hills.near_maximum(arrays, peak, constraint, null, near, width=width)
+def _near_maximum(arrays, coef, peak, constraint, null, near):
+    return core_hills.near_maximum(arrays, peak, constraint, null, near)
 
 
 def _far_maximum(arrays, coef, peak, constraint, null, near):

@@ -184,7 +184,8 @@ class Solution:
         part = self.part or len(index) < len(self.status)
         size = batch.block_size(len(index), self.elements(searches), part, searches)
         unroll = len(index) > FEW
-        windows = batch.windows(len(index), size) if unroll else 0
+        shares = self.shared.products is not None and self.lanes.own is None  # `Rows.shared`
+        windows = batch.windows(len(index), size) if unroll and shares else 0
         width = size * searches if windows else None
         for n_steps in steps:
             every = None if len(index) == len(self.status) else index

@@ -403,3 +403,31 @@ def test_one_model_with_a_large_batch_takes_turns(monkeypatch):
 
 def _factors(lane, shared):
     return jnp.linalg.cholesky(shared * lane)
+
+
+def test_blocks_have_windows_where_enough_blocks_are_left():
+    """One or four: each other number would be a program more; none where all is compiled fast."""
+    assert batch.windows(batch.LEAST_BLOCKS * batch.WINDOWS * 20, 20) == batch.WINDOWS
+    assert batch.windows(batch.LEAST_BLOCKS * batch.WINDOWS * 20 - 1, 20) == 1
+    with forms.hurried():
+        assert batch.windows(10_000, 20) == 0
+
+
+def test_models_with_designs_of_their_own_have_no_windows(monkeypatch):
+    """Their blocks stay as long as the cache likes."""
+    sizes = {}
+    original = batch.run
+
+    def run(task, *args, size=None, **options):
+        sizes.setdefault(options.get("width"), size)
+        return original(task, *args, size=size, **options)
+
+    monkeypatch.setattr(batch, "run", run)
+    random = np.random.default_rng(5)
+    design, y = random.normal(size=(600, 150, 2)), random.random((600, 150)) < 0.5
+    for X in (design, design[0]):
+        fit = jaxlogit.fit(X, y)
+        sizes.clear()
+        fit.confint()
+        (width,) = (key for key, size in sizes.items() if size is not None)
+        assert (width is None) == (X.ndim == 3)

@@ -30,7 +30,6 @@ from jaxlogit.core.kinds import Array
 from jaxlogit.core.likelihood import Rows, across, along, columns, in_single, leverages
 from jaxlogit.core.newton import approach
 from jaxlogit.core.penalty import evaluate_augmented
-from jaxlogit.core.windows import windowed
 from jaxlogit.core.working import Arrays, problem
 
 STEPS = 25  # each leaves about a tenth of the error, near separation a third
@@ -124,13 +123,10 @@ class Maximum(NamedTuple):
     longest_row: Array
 
 
-def near_maximum(
-    arrays: Arrays, peak, constraint, null, near, *, unroll: bool = True, width: int | None = None
-) -> Maximum:
+def near_maximum(arrays: Arrays, peak, constraint, null, near, *, unroll: bool = True) -> Maximum:
     """The restricted maximum under C β = b, (q, p) and (q,), to which a search from `near` leads.
 
     Good to about 1e-5; statistics are nan where none was reached, and on a saddle.
-    `width`: see `windows`.
     """
     model = problem(arrays)
     constraint = constraint @ model.transform
@@ -139,9 +135,8 @@ def near_maximum(
     roughly = partial(evaluate_augmented, rows, unroll=unroll)
     start = tests.onto(near, narrow_c, narrow_b)
     near, n_steps, _ = approach(
-        roughly, start, jnp.int32(STEPS), constraint=narrow_c, null=narrow_b,
-        loop=windowed(width if rows.shared else None),
-    )  # fmt: skip
+        roughly, start, jnp.int32(STEPS), constraint=narrow_c, null=narrow_b
+    )
     near, p = tests.onto(near.astype(constraint.dtype), constraint, null), len(near)
     lr, score = tests.lr_and_score(at, peak, near)
     bent = penalty.within(penalty.curvature(model.rows, near, unroll=unroll), constraint)

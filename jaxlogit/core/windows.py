@@ -61,8 +61,7 @@ def _loop(width: int, unfinished, advance, state):
             lambda data, leaves: step(data, *leaves), in_axes=(differs[1], own), out_axes=-1
         )
         if size <= width or size % width:
-            searches = _Searches(go, on, known, data)
-            found = searches.on(leaves, go(known, leaves), 0)[0]
+            found, _ = _together(go, on, (known, data), leaves, go(known, leaves), 0)
         else:
             found = _through_windows(width, size, go, on, (known, data), differs, leaves)
         found = [jnp.moveaxis(leaf, -1, 0) for leaf in found]
@@ -78,29 +77,22 @@ def _turned(tree, axes):
     )  # fmt: skip
 
 
-class _Searches:
-    """Searches that take their steps together, with what they know."""
+def _together(go, on, data, leaves, going, few):
+    """Steps of all searches until no more than `few` go on; one at least, where any does."""
+    known, data = data
 
-    def __init__(self, go, on, known, data):
-        self.go, self.step, self.known, self.data = go, on, known, data
+    def wait(state):
+        count = jnp.sum(state[1])
+        return (count > few) | ((count > 0) & state[2])
 
-    def on(self, leaves, going, few):
-        """Steps until no more than `few` go on; one at least, where any does."""
+    def advance(state):
+        leaves, going, _ = state
+        new = on(data, leaves)
+        leaves = [jnp.where(going, a, b).astype(b.dtype) for a, b in zip(new, leaves, strict=True)]
+        return leaves, going & go(known, leaves), False
 
-        def wait(state):
-            count = jnp.sum(state[1])
-            return (count > few) | ((count > 0) & state[2])
-
-        def advance(state):
-            leaves, going, _ = state
-            new = self.step(self.data, leaves)
-            leaves = [
-                jnp.where(going, a, b).astype(b.dtype) for a, b in zip(new, leaves, strict=True)
-            ]
-            return leaves, going & self.go(self.known, leaves), False
-
-        leaves, going, _ = jax.lax.while_loop(wait, advance, (leaves, going, True))
-        return leaves, going
+    leaves, going, _ = jax.lax.while_loop(wait, advance, (leaves, going, True))
+    return leaves, going
 
 
 def _through_windows(width: int, size: int, go, on, data, axes, leaves):
@@ -125,12 +117,12 @@ def _through_windows(width: int, size: int, go, on, data, axes, leaves):
         start = at * width
         part = partial(jax.lax.dynamic_slice_in_dim, start_index=start, slice_size=width, axis=-1)
         index = part(order)
-        known, own = jax.tree.map(
+        own = jax.tree.map(
             lambda leaf, axis: leaf if axis is None else jnp.take(leaf, index, axis=-1), data, axes,
         )  # fmt: skip
         few = jnp.where(count == 1, 0, width // FEW)
-        searches = _Searches(go, on, known, own)
-        found, left = searches.on([part(leaf) for leaf in leaves], part(going), few)
+        state = [part(leaf) for leaf in leaves], part(going)
+        found, left = _together(go, on, own, *state, few)
         put = partial(jax.lax.dynamic_update_slice_in_dim, start_index=start, axis=-1)
         leaves = [put(whole, piece) for whole, piece in zip(leaves, found, strict=True)]
         return leaves, order, place, put(going, left), at + 1, count
