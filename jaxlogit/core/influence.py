@@ -159,5 +159,6 @@ def weight_influence(arrays: Arrays, coef):
         return jax.grad(value)(coef, weights)
 
     curvature = -jax.hessian(value)(coef, weights)
-    change = jnp.linalg.solve(curvature, jax.jacrev(score)(weights))
+    # Not solved for n right sides: LAPACK's threads would then keep a core busy, waiting for more.
+    change = jnp.linalg.inv(curvature) @ jax.jacrev(score)(weights)
     return model.transform @ (change * (1.0 if arrays.weights is None else weights[None, :]))
