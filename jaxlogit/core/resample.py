@@ -13,16 +13,17 @@ on the size or order of blocks nor on how many replicates there are. Weights are
     jackknife  1, but 0 for the unit whose number the replicate has.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxlogit.core import threefry
 from jaxlogit.core.kinds import Array
 
 IMPLEMENTATION = "threefry2x32"
-"""Counter-based: the same bits on every device, alone or in a batch."""
 WEBB = np.sqrt([0.5, 1.0, 1.5])  # and the same below 0
 
 
@@ -83,25 +84,25 @@ def unit_weights(source: Source, number, layout: Layout):
     if layout.scheme == "pairs":
         return _counts(source, _bits(source, number, layout.n_draws), n_units)
     if layout.scheme == "rademacher":
-        words = _bits(source, number, -(-n_units // 32))
-        signs = (words[:, None] >> jnp.arange(32, dtype=jnp.uint32)[None, :]) & jnp.uint32(1)
-        return 1.0 - 2.0 * signs.reshape(-1)[:n_units].astype(jnp.float64)
+        return _signs(_bits(source, number, -(-n_units // 32)), n_units)
+    if layout.scheme == "bayesian":
+        drawn = _bits(source, number, n_units, _exponential, by_row=True).astype(jnp.float64)
+        return drawn * _scale(drawn, source, layout)
     bits = _bits(source, number, n_units)
     if layout.scheme == "webb":
         return jnp.asarray(np.concatenate([-WEBB[::-1], WEBB]))[_below(bits, jnp.uint64(6))]
-    if layout.scheme == "poisson":
-        assert source.steps is not None
-        reached = bits[:, None] >= source.steps[None, :]
-        return jnp.sum(reached, axis=1).astype(jnp.float64)
-    # Never 0 and never infinite, whatever the bits: weights above 0 leave the status of the data
-    # as it is. Single precision has all digits of small ones; a weight above 16 is drawn as 16.
-    uniform = (bits.astype(jnp.float32) + 0.5) * jnp.float32(2.0**-32)
-    drawn = -jnp.log1p(-jnp.minimum(uniform, jnp.float32(1.0 - 2.0**-24))).astype(jnp.float64)
+    assert layout.scheme == "poisson" and source.steps is not None
+    reached = bits[:, None] >= source.steps[None, :]
+    return jnp.sum(reached, axis=1).astype(jnp.float64)
+
+
+def _scale(drawn, source: Source, layout: Layout):
+    """What brings the mean of each stratum's weights to 1, for each unit or for all."""
     if source.stratum is None:
-        return drawn * (n_units / jnp.sum(drawn))
+        return layout.n_units / jnp.sum(drawn)
     sums = jax.ops.segment_sum(drawn, source.stratum, layout.n_strata)
     sizes = jax.ops.segment_sum(jnp.ones_like(drawn), source.stratum, layout.n_strata)
-    return drawn * (sizes / sums)[source.stratum]
+    return (sizes / sums)[source.stratum]
 
 
 def outcomes(source: Source, number, layout: Layout):
@@ -141,17 +142,39 @@ def _counts(source: Source, bits, n_units: int):
     return jnp.zeros(n_units, jnp.float32).at[drawn].add(1.0).astype(jnp.float64)
 
 
+def _signs(words, count: int):
+    """The bits of random words as numbers: 1 where a bit is 0, −1 where it is 1, (count,)."""
+    one = jax.custom_batching.custom_vmap(lambda words: expanded(words[:, None])[:, 0])
+
+    def expanded(words):
+        places = jnp.arange(32, dtype=jnp.uint32)[None, :, None]
+        bits = (words[:, None, :] >> places) & jnp.uint32(1)
+        return (1.0 - 2.0 * bits.astype(jnp.float64)).reshape(-1, words.shape[1])[:count]
+
+    @one.def_vmap
+    def many(_size, _in_batched, words):  # with replicates last each bit has one place: vectors
+        return jnp.moveaxis(expanded(words.T), -1, 0), True
+
+    return one(words)
+
+
 def _below(bits, limit):
     """Whole numbers below a limit; each is drawn within limit/2³² of its equal share."""
     return ((bits.astype(jnp.uint64) * limit) >> jnp.uint64(32)).astype(jnp.int32)
 
 
-def _bits(source: Source, number, count: int):
-    """Random 32-bit numbers of one replicate, (count,)."""
-    # The setting is fixed here: another one elsewhere in the process must not change the draws.
-    with jax.threefry_partitionable(True):
-        key = jax.random.wrap_key_data(source.key, impl=IMPLEMENTATION)
-        pairs = jax.random.bits(jax.random.fold_in(key, number), (-(-count // 2),), jnp.uint64)
-    # One call of the generator gives 64 bits; asked for 32 it would throw half away.
-    halves = jnp.stack([pairs >> jnp.uint64(32), pairs & jnp.uint64(0xFFFFFFFF)])
-    return halves.astype(jnp.uint32).reshape(-1)[:count]
+def _bits(source: Source, number, count: int, *made: Callable[[Array], Array], by_row=False):
+    """Random 32-bit numbers of one replicate, or what is `made` of them, (count,)."""
+    key = jax.random.wrap_key_data(source.key, impl=IMPLEMENTATION)
+    key = jax.random.key_data(jax.random.fold_in(key, number))
+    return threefry.words(key, count, *made, by_row=by_row)
+
+
+def _exponential(bits):
+    """Exponentials from random 32-bit numbers, in single precision.
+
+    Never 0 and never infinite, whatever the bits: weights above 0 leave the status of the data as
+    it is. Single precision has all digits of small ones; a weight above 16 is drawn as 16.
+    """
+    uniform = (bits.astype(jnp.float32) + 0.5) * jnp.float32(2.0**-32)
+    return -jnp.log1p(-jnp.minimum(uniform, jnp.float32(1.0 - 2.0**-24)))
