@@ -32,6 +32,7 @@ ERROR_LIMIT = 1e-11  # standard errors left after the last step: below every pro
 PROOF_LIMIT = 0.1  # largest Rδ taken as proof of a maximum; in exact arithmetic 1 would do
 FLAT = 1e-13  # squared decrement under which l cannot rise by a visible amount
 NEAR = 1e-5  # squared decrement after which a step leaves about R/2 millionths of an error
+QUITE_NEAR = 2e-4  # the same where the next step, in double precision, is one of third order
 VERY_NEAR = 1e-8  # the same where steps shrink by a factor only, and one in double is to do
 SLACK = 1e-10  # of a log-likelihood: rounding makes equal ones differ by less
 SINGLE_ERROR, SINGLE_FLAT, SINGLE_SLACK = 1e-6, 1e-5, 1e-5  # what rounding leaves in float32

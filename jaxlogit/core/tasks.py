@@ -24,6 +24,7 @@ from jaxlogit.core.likelihood import (
     weigh,
 )
 from jaxlogit.core.newton import (
+    QUITE_NEAR,
     Scale,
     Search,
     approach,
@@ -92,7 +93,7 @@ def quick_fit(
         at = partial(evaluate, model.rows, unroll=unroll)
         if single:
             roughly = partial(evaluate, in_single(model.rows), unroll=unroll)
-            near, n_single, _ = approach(roughly, in_single(start), budget.single)
+            near, n_single, _ = approach(roughly, in_single(start), budget.single, near=QUITE_NEAR)
             start = jnp.where(n_single > 0, near.astype(start.dtype), start)
             n_first = n_first + n_single
         max_steps = n_first + budget.double
