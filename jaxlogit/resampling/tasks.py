@@ -45,11 +45,21 @@ def first_fit(number, shared, *, layout, weighs, unroll, single):
     arrays, source, start, budget = shared
 
     def from_estimate(replicate: Arrays):
+        replicate = _with_score(replicate) if weighs else replicate
         begin = _after_a_free_step(replicate, start, unroll)
         found = tasks.quick_fit(replicate, begin, budget, unroll=unroll, single=single)
         return Found(found.coef, found.user_coef, found.status)
 
     return last(from_estimate, _replicate(arrays, source, number, layout, weighs))
+
+
+def _with_score(replicate: Arrays) -> Arrays:
+    """With X's as (X'·y)w, for replicates that share y: without an array of weighted outcomes."""
+    columns, y = replicate.columns, replicate.y
+    if columns is None or replicate.own is not None or replicate.offset is not None:
+        return replicate
+    weighed = (columns * jnp.asarray(y, columns.dtype)[None, :]) @ replicate.weights
+    return replicate._replace(score_total=weighed, y=None)
 
 
 def _after_a_free_step(replicate: Arrays, start, unroll: bool):
@@ -87,7 +97,9 @@ def step(number, shared, *, layout):
     """The estimate and one Newton step on scores with random multipliers, (p,)."""
     source, estimate, influence = shared
     multipliers = resample.unit_weights(source, number, layout)
-    return last(lambda drawn: estimate + influence @ drawn, multipliers)
+    # Computed with replicates last, and turned once: else XLA turns the product's operands around.
+    change = last(lambda drawn: jax.lax.optimization_barrier(influence @ drawn), multipliers)
+    return estimate + change
 
 
 def std_error(lane, shared, *, layout, weighs, function, unroll):
