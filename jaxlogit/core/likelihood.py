@@ -327,9 +327,23 @@ def row_reach(rows: Rows):
         return jnp.sqrt(_largest_square(columns(rows)))
     else:
         squares = jnp.sum(columns(rows) ** 2, axis=0)
-    if rows.total is not None:
-        squares = jnp.where(rows.total > 0, squares, 0.0)
-    return jnp.sqrt(jnp.max(squares))
+    if rows.total is None:
+        return jnp.sqrt(jnp.max(squares))
+    # It only serves certificates, which nobody differentiates, and a rule of `vmap` could not be.
+    return jnp.sqrt(_largest_counted(*jax.lax.stop_gradient((squares, rows.total))))
+
+
+@jax.custom_batching.custom_vmap
+def _largest_counted(squares, total):
+    """The largest of the squares (n,) whose rows have cases."""
+    return jnp.max(jnp.where(total > 0, squares, 0.0), axis=0)
+
+
+@_largest_counted.def_vmap
+def _largest_counted_of_many(_size, in_batched, squares, total):
+    squares = jnp.moveaxis(squares, 0, -1) if in_batched[0] else squares[:, None]
+    total = jnp.moveaxis(total, 0, -1) if in_batched[1] else total[:, None]
+    return _largest_counted(squares, total), True
 
 
 def _largest_square(across_rows):

@@ -7,7 +7,14 @@ import jax.numpy as jnp
 
 from jaxlogit.core import firth, linalg, resample, sandwich, tasks
 from jaxlogit.core.abreast import last
-from jaxlogit.core.likelihood import across, in_single, linear_predictor, row_derivatives, weigh
+from jaxlogit.core.likelihood import (
+    across,
+    columns,
+    in_single,
+    linear_predictor,
+    row_derivatives,
+    weigh,
+)
 from jaxlogit.core.newton import newton_step
 from jaxlogit.core.resample import Layout, Source
 from jaxlogit.core.working import Arrays, problem
@@ -55,10 +62,10 @@ def first_fit(number, shared, *, layout, weighs, unroll, single):
 
 def _with_score(replicate: Arrays) -> Arrays:
     """With X's as (X'·y)w, for replicates that share y: without an array of weighted outcomes."""
-    columns, y = replicate.columns, replicate.y
-    if columns is None or replicate.own is not None or replicate.offset is not None:
+    across_rows, y = replicate.columns, replicate.y
+    if across_rows is None or replicate.own is not None or replicate.offset is not None:
         return replicate
-    weighed = (columns * jnp.asarray(y, columns.dtype)[None, :]) @ replicate.weights
+    weighed = (across_rows * jnp.asarray(y, across_rows.dtype)[None, :]) @ replicate.weights
     return replicate._replace(score_total=weighed, y=None)
 
 
@@ -70,9 +77,14 @@ def _after_a_free_step(replicate: Arrays, start, unroll: bool):
     rows = in_single(problem(replicate).rows)
     p = start.shape[0]
     mu, curvature = row_derivatives(linear_predictor(rows, in_single(start)))
-    total = jnp.ones_like(mu) if rows.total is None else rows.total
-    score = rows.score_total - across(rows, total * mu)
-    information = weigh(rows, total * curvature, unroll and linalg.unrolls(p))
+    packed = unroll and linalg.unrolls(p)
+    if rows.total is not None and rows.shared and packed:  # without a row array of the replicate
+        score = rows.score_total - (columns(rows) * mu[None, :]) @ rows.total
+        information = (rows.products * curvature[None, :]) @ rows.total
+    else:
+        total = jnp.ones_like(mu) if rows.total is None else rows.total
+        score = rows.score_total - across(rows, total * mu)
+        information = weigh(rows, total * curvature, packed)
     step, _ = newton_step(linalg.cholesky(information, p, score))
     moved = start + linalg.vector(step).astype(start.dtype)
     return jnp.where(jnp.all(jnp.isfinite(moved)), moved, start)
