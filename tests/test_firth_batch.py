@@ -539,10 +539,12 @@ def test_every_end_of_random_data_sets(p):
         for side in ("lower", "upper"):
             status = getattr(found, f"{side}_status")[good]
             known = status == Status.CONVERGED
-            assert np.all(known) if method == "lr" else np.mean(known) > 0.999
+            known_to_both = known & (getattr(other, f"{side}_status")[good] == Status.CONVERGED)
+            # Either solver may step over an end 20 standard errors out, not far from a jump.
+            assert np.all(known_to_both) if method == "lr" else np.mean(known_to_both) > 0.999
             assert np.all(np.isin(status[~known], Status.NO_BOUND_FOUND))
             end, by_bracket = getattr(found, side)[good], getattr(other, side)[good]
-            assert_close(end[known], by_bracket[known], unit[known])
+            assert_close(end[known_to_both], by_bracket[known_to_both], unit[known_to_both])
             for j in range(p):
                 use = known[:, j]
                 near = (sets.some(use), coef[use], j, end[use, j], 1 if side == "upper" else -1)
