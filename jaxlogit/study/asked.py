@@ -48,8 +48,11 @@ def check(study: "Study") -> None:
         points(study.grid)
 
 
-def record_of(study: "Study") -> Record:
-    """The record a new store of this study would have; reads and checks the design."""
+def record_of(study: "Study", *, draws: bool = True) -> Record:
+    """The record a new store of this study would have; reads and checks the design.
+
+    Without `draws` nothing of it fixes random numbers: all outcomes are enumerated.
+    """
     if study.bootstrap is not None:
         for cell in study.cells:
             plan(cell, study.seed, study.bootstrap, study.levels)
@@ -65,7 +68,7 @@ def record_of(study: "Study") -> Record:
         precision=check_precision(study.target_mcse, study.looks, study.replicates),
         cells=study.cells,
         source=described(study.settings, study.grid),
-        random=random_record(),
+        random=random_record() if draws else {},
         versions=versions(),
         keep=study.keep,
     )

@@ -314,7 +314,7 @@ class Study:
         >>> float(round(study.exact().summary()["coverage"][0], 6))
         0.929809
         """
-        return exact_record(record_of(self), progress=progress)
+        return exact_record(record_of(self, draws=False), progress=progress)
 
     def protocol(self) -> str:
         """Aims, data-generating mechanisms, estimands, methods and performance measures.

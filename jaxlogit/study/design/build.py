@@ -12,7 +12,6 @@ from scipy.special import logit
 from jaxlogit.checks import is_number, numeric
 from jaxlogit.core.status import Status
 from jaxlogit.data import check_names
-from jaxlogit.frame import design, read_table, subset
 from jaxlogit.front import fit
 from jaxlogit.study.design.cells import (
     Cell,
@@ -80,6 +79,9 @@ def _truth(settings: Settings, names: tuple[str, ...]) -> Any:
 
 
 def _from_data(settings: Settings) -> Cell:
+    # 0.2 s that a design without a formula need not wait for.
+    from jaxlogit.frame import design, read_table, subset
+
     data = settings.data
     table = read_table(data) if isinstance(data, str | Path) else data
     if settings.subset is not None:
