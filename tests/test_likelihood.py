@@ -8,7 +8,7 @@ from oracles import information, loglik, model, score, unpack
 
 import jaxlogit
 from jaxlogit import batch, forms
-from jaxlogit.core import likelihood, linalg
+from jaxlogit.core import likelihood, linalg, reach
 from jaxlogit.core.likelihood import Rows
 
 SAME_MATHEMATICS = 1e-10
@@ -162,10 +162,10 @@ def test_product_of_factors_is_cut_into_blocks(n):
 def test_row_reach_and_case_count_leave_out_rows_without_cases():
     data = model(np.array([[1.0, 3.0], [1.0, 100.0], [3.0, 4.0]]), [0, 0, 1], weights=[1, 0, 2])
     rows = rows_of(data, products=False)
-    assert likelihood.row_reach(rows) == 5.0
-    assert likelihood.case_count(rows) == 3.0
+    assert reach.row_reach(rows) == 5.0
+    assert reach.case_count(rows) == 3.0
     alike = rows_of(model(np.eye(2), [0, 1]), products=False)
-    assert likelihood.case_count(alike) == 2.0
+    assert reach.case_count(alike) == 2.0
 
 
 @pytest.mark.parametrize("n", [1000, 2500])

@@ -276,14 +276,14 @@ def weigh(rows: Rows, weights, packed: bool):
     if packed and rows.products is not None:
         return rows.products @ weights
     if rows.design.shape[0] > MANY_ROWS:
-        matrix = _weigh_by_blocks(columns(rows), weights)
+        matrix = _weighby_blocks(columns(rows), weights)
     else:
         across_rows = columns(rows)
         matrix = (across_rows * weights[None, :]) @ across_rows.T
     return linalg.pack(matrix) if packed else matrix
 
 
-def _weigh_by_blocks(across_rows, weights):
+def _weighby_blocks(across_rows, weights):
     """X' diag(weights) X of a long X, a block of rows at a time: w·X never leaves the cache."""
 
     def block(start, size):
@@ -291,10 +291,10 @@ def _weigh_by_blocks(across_rows, weights):
         share = jax.lax.dynamic_slice_in_dim(weights, start, size)
         return (part * share[None, :]) @ part.T
 
-    return _by_blocks(block, jnp.add, len(weights))
+    return by_blocks(block, jnp.add, len(weights))
 
 
-def _by_blocks(block, combine, n: int):
+def by_blocks(block, combine, n: int):
     """`block(start, size)` of n rows, ROW_BLOCK of them or more, a block at a time, combined."""
     whole = n // ROW_BLOCK
 
@@ -317,48 +317,3 @@ def information_derivative(rows: Rows, coef, vector):
 def score_bend(rows: Rows, coef, step):
     """Second derivative of the score along a step s: −X' diag(third derivatives)(Xs)², (p,)."""
     return -information_derivative(rows, coef, step)
-
-
-def row_reach(rows: Rows):
-    """The longest row of X among rows that count: ‖x‖·‖v‖ bounds |x'v| for all of them."""
-    if rows.beside is not None:
-        squares = rows.beside.own**2 + jnp.sum(rows.beside.columns**2, axis=0)
-    elif rows.total is None and rows.design.shape[0] > MANY_ROWS:
-        return jnp.sqrt(_largest_square(columns(rows)))
-    else:
-        squares = jnp.sum(columns(rows) ** 2, axis=0)
-    if rows.total is None:
-        return jnp.sqrt(jnp.max(squares))
-    # It only serves certificates, which nobody differentiates, and a rule of `vmap` could not be.
-    return jnp.sqrt(_largest_counted(*jax.lax.stop_gradient((squares, rows.total))))
-
-
-@jax.custom_batching.custom_vmap
-def _largest_counted(squares, total):
-    """The largest of the squares (n,) whose rows have cases."""
-    return jnp.max(jnp.where(total > 0, squares, 0.0), axis=0)
-
-
-@_largest_counted.def_vmap
-def _largest_counted_of_many(_size, in_batched, squares, total):
-    squares = jnp.moveaxis(squares, 0, -1) if in_batched[0] else squares[:, None]
-    total = jnp.moveaxis(total, 0, -1) if in_batched[1] else total[:, None]
-    return _largest_counted(squares, total), True
-
-
-def _largest_square(across_rows):
-    """The largest squared length of a row of a long X, from its columns, by blocks of rows."""
-    p, n = across_rows.shape
-
-    def block(start, size):
-        part = jax.lax.dynamic_slice_in_dim(across_rows, start, size, axis=1)
-        return jnp.max(jnp.ones(p, part.dtype) @ part**2, initial=0.0)
-
-    return _by_blocks(block, jnp.maximum, n)
-
-
-def case_count(rows: Rows):
-    """Σ k, the number of cases behind the likelihood."""
-    n = rows.design.shape[0]
-    dtype = rows.design.dtype  # `@`: a sum is slower with models last
-    return jnp.asarray(n, dtype) if rows.total is None else jnp.ones(n, dtype) @ rows.total

@@ -20,10 +20,9 @@ from jaxlogit.core.likelihood import (
     Prior,
     Rows,
     across,
-    case_count,
-    row_reach,
 )
 from jaxlogit.core.newton import Scale
+from jaxlogit.core.reach import case_count, row_reach
 
 RANK_LIMIT = (
     1e-11  # share of a column's length that must be new (R's lm.fit uses 1e-7, dqrls 1e-11)
