@@ -176,7 +176,7 @@ def test_rows_in_blocks_weigh_as_all_at_once(n):
     found = likelihood._weigh_by_blocks(columns, jnp.asarray(weights))
     np.testing.assert_allclose(found, (design * weights[:, None]).T @ design, rtol=1e-12)
     longest = np.max(np.sum(design**2, axis=1))
-    np.testing.assert_allclose(likelihood._largest_square(columns), longest, rtol=1e-14)
+    np.testing.assert_allclose(reach._largest_square(columns), longest, rtol=1e-14)
 
 
 def test_a_long_model_is_the_sum_of_its_parts(monkeypatch):

@@ -276,14 +276,14 @@ def weigh(rows: Rows, weights, packed: bool):
     if packed and rows.products is not None:
         return rows.products @ weights
     if rows.design.shape[0] > MANY_ROWS:
-        matrix = _weighby_blocks(columns(rows), weights)
+        matrix = _weigh_by_blocks(columns(rows), weights)
     else:
         across_rows = columns(rows)
         matrix = (across_rows * weights[None, :]) @ across_rows.T
     return linalg.pack(matrix) if packed else matrix
 
 
-def _weighby_blocks(across_rows, weights):
+def _weigh_by_blocks(across_rows, weights):
     """X' diag(weights) X of a long X, a block of rows at a time: w·X never leaves the cache."""
 
     def block(start, size):

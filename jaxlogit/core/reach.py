@@ -16,7 +16,7 @@ def row_reach(rows: Rows):
         squares = jnp.sum(columns(rows) ** 2, axis=0)
     if rows.total is None:
         return jnp.sqrt(jnp.max(squares))
-    # Certificates alone need it: no derivatives, which an own rule for `vmap` would not have either.
+    # For certificates alone: it needs no derivatives, and with an own rule for `vmap` has none.
     return jnp.sqrt(_largest_counted(*jax.lax.stop_gradient((squares, rows.total))))
 
 
