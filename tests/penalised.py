@@ -109,7 +109,8 @@ def maximum(data: Sets, start=None, held=None, values=None, *, settled=True) -> 
             instead = instead * (size[:, :, None] * size[:, None, :])
         matrix = np.where(definite[:, None, None], matrix, instead)
         # In units in which the diagonal is about 1: far out it underflows.
-        matrix = matrix / (size[:, :, None] * size[:, None, :]) + 1e-13 * np.eye(len(free))
+        least = np.where(definite, 1e-13, 1e-9)[:, None, None]
+        matrix = matrix / (size[:, :, None] * size[:, None, :]) + least * np.eye(len(free))
         step = np.linalg.solve(matrix, (score[:, free] / size)[..., None])[..., 0] / size
         moves = np.max(np.abs(np.einsum("bnp,bp->bn", part.X[:, :, free], step)), axis=1)
         before, share = loglik(part, at), np.minimum(1.0, 5.0 / np.maximum(moves, 1e-300))
