@@ -6,7 +6,7 @@ from scipy import stats
 
 import jaxlogit as jl
 from jaxlogit.core import tails
-from jaxlogit.resampling import kinds, replicates
+from jaxlogit.resampling import kinds, replicates, tables
 
 N, R = 60, 400
 RNG = np.random.default_rng(8)
@@ -215,6 +215,12 @@ def test_tables(pairs, tmp_path):
     import pandas as pd
 
     assert pd.read_parquet(tmp_path / "boot.parquet").equals(frame)
+
+
+def test_an_error_of_rounding_sets_no_decimals():
+    row = [1.36823, -0.00768, 0.95641, -0.29791, 3.03442, 3e-15, 0.0214]
+    assert tables._rounded(row)[:2] == ["1.368", "-0.008"]
+    assert tables._rounded([*row[:5], 3e-15, 0.0])[:2] == ["1.3682", "-0.0077"]
 
 
 # -- ties, ends beyond the replicates ----------------------------------------------------------

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 N_NUMBERS = 5
 """Estimate, bias, standard error and two ends; Monte Carlo errors come after them."""
+ROUNDING = 1e-6  # of a term's largest number: a smaller error is that of replicates that are alike
 
 
 def summary(boot: "Bootstrap", level: float, kind: str | None) -> str:
@@ -71,8 +72,9 @@ def tidy(boot: "Bootstrap", level: float, kind: str) -> Any:
 
 def _rounded(row: list[float]) -> list[str]:
     """A term's numbers with the decimals that its smallest Monte Carlo error has two digits in."""
-    errors = [value for value in row[N_NUMBERS:] if np.isfinite(value) and value > 0]
-    least = min(errors, default=1e-3 * max((abs(v) for v in row if np.isfinite(v)), default=1.0))
+    largest = max((abs(value) for value in row if np.isfinite(value)), default=1.0)
+    errors = [value for value in row[N_NUMBERS:] if ROUNDING * largest < value < np.inf]
+    least = min(errors, default=1e-3 * largest)
     if least == 0:
         return [f"{value:.5g}" for value in row]
     decimals = int(np.clip(1 - np.floor(np.log10(least)), 0, 12))
