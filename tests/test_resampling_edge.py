@@ -162,3 +162,14 @@ def test_a_table_keeps_every_coefficient(name, tmp_path):
     for write in (boot.to_frame, lambda: boot.to_parquet(tmp_path / "boot.parquet")):
         with pytest.raises(ValueError, match=f"names must leave '{name}' to the table's own"):
             write()
+
+
+def test_an_error_of_zero_is_said():
+    """One of three clusters drawn three times has no scores left to estimate an error from."""
+    random = np.random.default_rng(4)
+    X = np.column_stack([np.ones(60), random.standard_normal(60)])
+    y = (random.random(60) < 0.5).astype(float)
+    boot = jl.bootstrap(X, y, clusters=np.arange(60) % 3, replicates=999)
+    ends = boot.confint(kind="studentized")
+    assert np.all(np.isinf(ends.upper)) and ends.n_undefined == 0
+    assert ends.reason is not None and "standard error of 0" in ends.reason

@@ -61,6 +61,9 @@ class BootstrapInterval(Record):
         if self.kind == "normal":
             return f"{lost}: what is infinite in one, or in the data, has no mean and variance"
         if not np.any(np.isnan(ends)):
+            if self.kind == "studentized" and not np.any(self.n_undefined * affected):
+                return ("replicates with a standard error of 0 or none, such as one cluster drawn "
+                        "again and again, may lie anywhere")  # fmt: skip
             if self.kind == "studentized":
                 return f"{lost}, and so no standard error: they may lie anywhere"
             return f"{lost}: they keep their rank, and where they have none may lie anywhere"
