@@ -70,7 +70,7 @@ PATHS: dict[str, list[tuple[str, Any, tuple[str, ...]]]] = {
     # few models compiled quickly
     "hurried": [("FEW_MODELS", 0, ("batch",))],
     # a long design weighed a thousand rows at a time, in double precision from the start
-    "long": [("MANY_ROWS", NEVER, ("core.likelihood", "fitting"))],
+    "long": [("MANY_ROWS", NEVER, ("core.likelihood", "core.reach", "fitting"))],
 }
 
 
